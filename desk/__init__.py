@@ -1,0 +1,1 @@
+"""The read side: query service, HTTP API and console."""

@@ -1,0 +1,1 @@
+"""Who is who: normalise, block, compare, cluster; persons and households."""

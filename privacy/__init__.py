@@ -1,0 +1,1 @@
+"""Who may see what: keys, sealed identities, consent, policy, protection and the verifiable log."""

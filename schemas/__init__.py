@@ -1,0 +1,1 @@
+"""What things are: the unified household model, code lists, value types, tables and configuration."""
