@@ -1,0 +1,1 @@
+"""Value types of the field: partial and era dates, names, addresses, phone numbers, identifiers."""
