@@ -102,6 +102,17 @@ delivery = Table(
     Column("run_id", String, nullable=False),
     UniqueConstraint("source_id", "content_hash"),
 )
+source = Table(  # what a run needs to know of each configured source
+    "source",
+    metadata,
+    Column("source_id", String, primary_key=True),
+    Column("agency_id", String, nullable=False),
+    Column("programme", String, nullable=False),
+    Column("sensitive", SmallInteger, nullable=False),
+    Column("population", String, nullable=False),  # all | cases
+    Column("carries_address", SmallInteger, nullable=False),
+    Column("protects", SmallInteger, nullable=False),  # the address-protection feed itself
+)
 source_record = Table(
     "source_record",
     metadata,
@@ -109,11 +120,11 @@ source_record = Table(
     Column("source_id", String, nullable=False),
     Column("key_token", BigInteger, nullable=False),
     Column("scope", String, nullable=False, server_default=""),
-    Column("as_of", String, nullable=False),
+    Column("as_of", String, nullable=False),  # last seen; empty: in the newest snapshot of its scope
     Column("history_no", String, nullable=False, server_default=""),
+    Column("history", SmallInteger, nullable=False, server_default="0"),  # a superseded history row
     Column("digest", BigInteger, nullable=False),  # keyed digest of the draft: equal means unchanged
-    Column("seen_as_of", String, nullable=False),
-    Column("closed_as_of", String),
+    Column("closed_as_of", String),  # first snapshot of its scope in which it was absent
     Column("deleted", SmallInteger, nullable=False, server_default="0"),
     Column("delivery_id", BigInteger, nullable=False),
     Column("line", Integer, nullable=False),
@@ -293,7 +304,13 @@ quarantine = Table(
     Column("data_key", LargeBinary, nullable=False),
     Column("row", LargeBinary, nullable=False),  # sealed raw row
     Column("run_id", String, nullable=False),
-    UniqueConstraint("source_id", "delivery_id", "line"),
+    UniqueConstraint("source_id", "row_token"),
+)
+
+touched = Table(  # mentions that changed since the last publication
+    "touched",
+    metadata,
+    Column("mention_id", Id, primary_key=True),
 )
 
 # --- what was linked --------------------------------------------------------------------------------------
@@ -375,10 +392,19 @@ view_mention = Table(
     Column("birth_month", Integer),
     Column("sex", String, nullable=False),
     Column("town", String, nullable=False),
-    Column("as_of", String, nullable=False),
+    Column("as_of", String, nullable=False),  # empty: as of the source (view_source)
     Column("closed", SmallInteger, nullable=False),
     Index("ix_view_mention_person", "person_id"),
     Index("ix_view_mention_mention", "mention_id"),
+)
+view_source = Table(  # how old each source is in a generation
+    "view_source",
+    metadata,
+    *_generation(),
+    Column("source_id", String, nullable=False),
+    Column("agency_id", String, nullable=False),
+    Column("programme", String, nullable=False),
+    Column("as_of", String, nullable=False),
 )
 view_member = Table(
     "view_member",
