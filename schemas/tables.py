@@ -444,6 +444,15 @@ view_search = Table(
     Index("ix_view_search_token", "token", "kind"),
 )
 
+pseudonym = Table(  # the way back from the outward ids a recipient was shown
+    "pseudonym",
+    metadata,
+    Column("domain", String, primary_key=True),  # recipient/epoch
+    Column("pseudonym", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("internal_id", BigInteger, nullable=False),
+)
+
 # --- the log ----------------------------------------------------------------------------------------------
 
 outbox = Table(  # written in the transaction of the act; sequenced into the Merkle log afterwards
