@@ -1,0 +1,181 @@
+"""The comparable strings of a mention, by kind, before they become keyed tokens.
+
+Tokens are compared for equality only, so a graded comparison needs several kinds of one field: a name exact,
+folded and loose, its family and given parts, a birth date whole and with each one part left out. Runs once per
+mention in worker processes; every folding is cached.
+"""
+
+from dataclasses import dataclass, field
+
+from linkage.normalise import (
+    bag_of_name,
+    exact_kana,
+    exact_name,
+    folded_kana,
+    folded_lot,
+    folded_name,
+    folded_number,
+    folded_phone,
+    folded_town,
+    is_kana,
+    loose_name,
+    room_of,
+)
+from schemas.drafts import MentionDraft
+from schemas.values.addresses import Address
+from schemas.values.dates import PartialDate
+from schemas.values.names import PersonName
+
+HOUSEHOLD_KIND = "setai"
+"""Identifier kind of the register household (世帯番号); it becomes the token ``household_no``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Normalised strings of one mention. Identity in clear: lives in memory for one batch only."""
+
+    tokens: dict[str, str]
+    """Kind (a member of ``TOKEN_COLUMNS``) → string; a kind that is not known is absent."""
+    aliases: list[tuple[str, str]] = field(default_factory=list)
+    """Further (kind, string) pairs: former names, further phones, past addresses."""
+    identifiers: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    """(kind, issuer, value, valid from, valid to)."""
+
+
+def mention_keys(mention: MentionDraft) -> Keys:
+    """Return everything by which this mention can be linked and found."""
+    tokens: dict[str, str] = {}
+    aliases: list[tuple[str, str]] = []
+    names = mention.names
+    if names:
+        tokens = _name_keys(names[0])
+        if len(names) > 1:
+            _add(tokens, aliases, [_name_keys(_completed(name, names[0])) for name in names[1:]])
+    _birth_keys(tokens, mention.birth)
+    if mention.addresses:
+        tokens.update(_address_keys(mention.addresses[0]))
+        if len(mention.addresses) > 1:
+            _add(tokens, aliases, [_address_keys(address) for address in mention.addresses[1:]])
+    if mention.phones:
+        _add(tokens, aliases, [{"phone": folded} for phone in mention.phones if (folded := folded_phone(phone))])
+    identifiers = []
+    for number in mention.identifiers:
+        value = folded_number(number.value)
+        if number.kind == HOUSEHOLD_KIND:
+            tokens.setdefault("household_no", f"{number.issuer}/{value}")
+        elif value.strip("0"):
+            identifiers.append((number.kind, number.issuer, value, number.valid_from, number.valid_to))
+    return Keys(tokens, aliases, identifiers)
+
+
+def query_keys(
+    *,
+    name: str = "",
+    kana: str = "",
+    birth: PartialDate | None = None,
+    address: Address | None = None,
+    phone: str = "",
+) -> dict[str, str]:
+    """Return the strings to search for, by kind; the caller mints tokens of them."""
+    tokens = _name_keys(PersonName(full=name, kana=kana)) if name or kana else {}
+    _birth_keys(tokens, birth)
+    if address is not None:
+        tokens.update(_address_keys(address))
+    if folded := folded_phone(phone):
+        tokens["phone"] = folded
+    return tokens
+
+
+def _add(tokens: dict[str, str], aliases: list[tuple[str, str]], further: list[dict[str, str]]) -> None:
+    seen = set(tokens.items())
+    for keys in further:
+        for item in keys.items():
+            if item in seen:
+                continue
+            seen.add(item)
+            if item[0] in tokens:
+                aliases.append(item)
+            else:
+                tokens[item[0]] = item[1]
+
+
+def _parts(full: str, family: str, given: str) -> tuple[str, str]:
+    """Split on a delivered separator only; nothing is guessed."""
+    if family or given:
+        return family, given
+    parts = full.split()
+    return (parts[0], "".join(parts[1:])) if len(parts) > 1 else ("", "")
+
+
+def _completed(name: PersonName, legal: PersonName) -> PersonName:
+    """Give a former family name (旧氏) the given name of the legal one."""
+    if name.kind != "former" or name.given:
+        return name
+    _, given = _parts(legal.full, legal.family, legal.given)
+    _, kana_given = _parts(legal.kana, legal.kana_family, legal.kana_given)
+    family, own = _parts(name.full, name.family, "")
+    if own or not given or exact_name(name.full).endswith(exact_name(given)):
+        return name
+    kana = name.kana_family or name.kana
+    return PersonName(
+        full=f"{name.full} {given}",
+        kind=name.kind,
+        family=family or name.full,
+        given=given,
+        kana=f"{kana} {kana_given}" if kana and kana_given else "",
+        kana_family=kana,
+        kana_given=kana_given if kana else "",
+    )
+
+
+def _name_keys(name: PersonName) -> dict[str, str]:
+    keys: dict[str, str] = {}
+    full, kana = name.full, name.kana
+    family, given = _parts(full, name.family, name.given)
+    kana_family, kana_given = _parts(kana, name.kana_family, name.kana_given)
+    full = full or family + given
+    if full and is_kana(full):
+        # A name in kana alone is a reading: a source that knows no kanji must not contradict one that does.
+        if not kana:
+            kana, kana_family, kana_given = full, family, given
+        full = family = given = ""
+    if full:
+        keys["name_exact"] = exact_name(full)
+        keys["name_folded"] = folded_name(full)
+        keys["name_loose"] = loose_name(full)
+        keys["name_bag"] = bag_of_name(full)
+    if family:
+        keys["family_folded"] = folded_name(family)
+    if given:
+        keys["given_folded"] = folded_name(given)
+    kana = kana or kana_family + kana_given
+    if kana:
+        keys["kana_exact"] = exact_kana(kana)
+        whole = folded_kana(kana)  # of the whole: sources and queries that do not split must meet it
+        keys["kana_full"] = whole
+        keys["kana_initial"] = whole[:1]
+    if kana_family:
+        keys["kana_family"] = folded_kana(kana_family)
+    if kana_given:
+        keys["kana_given"] = folded_kana(kana_given)
+    return {kind: value for kind, value in keys.items() if value}
+
+
+def _birth_keys(keys: dict[str, str], birth: PartialDate | None) -> None:
+    if birth is None or birth.quality in {"range", "approx"}:
+        return
+    value = birth.value
+    if len(value) >= 7:
+        keys["birth_ym"] = value[:7]
+    if len(value) == 10:
+        keys["birth_date"] = value
+        keys["birth_md"] = value[5:]
+        keys["birth_yd"] = value[:4] + value[7:]
+
+
+def _address_keys(address: Address) -> dict[str, str]:
+    town, lot = folded_town(address.town), folded_lot(address.lot)
+    if not town or not lot:
+        return {}
+    place = f"{town}-{lot}"
+    return {"town_lot": place, "dwelling": f"{place}/{room_of(address.building)}" if address.building else place}
