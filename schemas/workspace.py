@@ -185,10 +185,11 @@ def read_toml(path: Path, model: type[Model]) -> Model:
         return model.model_validate(raw)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
-        raise ConfigurationError("\n".join(_fault(path, model, fault) for fault in faults)) from None
+        raise ConfigurationError("\n".join(explain_fault(path, model, fault) for fault in faults)) from None
 
 
-def _fault(path: Path, model: type[BaseModel], fault: Any) -> str:
+def explain_fault(path: Path, model: type[BaseModel], fault: Any) -> str:
+    """Say where a validation fault lies, without the value; for an unknown key name the nearest known one."""
     where = ".".join(str(part) for part in fault["loc"])
     if fault["type"] != "extra_forbidden":
         return f"{path}: {where}: {fault['msg']}"
