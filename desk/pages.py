@@ -1,0 +1,44 @@
+"""Render pages: Jinja templates, escaped always, undefined never."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from desk.languages import catalogue
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+PROGRAMMES = ("elderly", "disability", "child", "poverty", "education", "medical", "integrated")
+"""Columns of the matrix of involvement, in the order of the four consultation programmes and their partners."""
+
+
+class Pages:
+    """The templates of the console."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("desk"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["tokyo"] = tokyo
+        self._environment.globals["programmes"] = PROGRAMMES
+
+    def render(self, name: str, language: str, **values: object) -> str:
+        """Return one page in one language."""
+        return self._environment.get_template(f"{name}.html").render(
+            t=catalogue(language), language=language, page=name, **values
+        )
+
+
+def tokyo(instant: str) -> str:
+    """Return a UTC instant as the clock on the wall in Tokyo shows it.
+
+    >>> tokyo("2026-11-24T05:04:06Z")
+    '2026-11-24 14:04:06 JST'
+    """
+    if not instant:
+        return ""
+    return datetime.fromisoformat(instant).astimezone(TOKYO).strftime("%Y-%m-%d %H:%M:%S JST")
