@@ -466,7 +466,18 @@ outbox = Table(  # written in the transaction of the act; sequenced into the Mer
     Column("entry", LargeBinary, nullable=False),
     Column("recorded_at", String, nullable=False),
     Column("leaf_index", BigInteger),
-    Index("ix_outbox_leaf", "leaf_index"),
+    Index("ix_outbox_leaf", "leaf_index", unique=True),
+    Index("ix_outbox_recorded", "recorded_at"),
+)
+act = Table(  # what was done, beside its entry: the audit compares both ways
+    "act",
+    metadata,
+    Column("act_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("agency_id", String, nullable=False, server_default=""),  # who acted; empty: the system itself
+    Column("recorded_at", String, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # SHA-256 of the entry
+    Index("ix_act_agency", "agency_id", "recorded_at"),
 )
 log_head = Table(  # compare-and-swap store of the last signed size; a restored back-up cannot fork the log
     "log_head",
