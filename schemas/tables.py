@@ -475,6 +475,7 @@ act = Table(  # what was done, beside its entry: the audit compares both ways
     Column("act_id", String, primary_key=True),
     Column("kind", String, nullable=False),
     Column("agency_id", String, nullable=False, server_default=""),  # who acted; empty: the system itself
+    Column("staff", String, nullable=False, server_default=""),  # pseudonym of the log's own domain
     Column("recorded_at", String, nullable=False),
     Column("digest", LargeBinary, nullable=False),  # SHA-256 of the entry
     Index("ix_act_agency", "agency_id", "recorded_at"),

@@ -34,8 +34,9 @@ _TEXT = re.compile(r"[ -~]*")
 def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime | None = None) -> str:
     """Record an act in the caller's transaction and give its random id.
 
-    ``kind`` is a lower-case word (``disclosure``, ``sync_run`` ...). ``body`` holds codes, counts, pseudonyms and
-    hashes: ASCII text, integers, booleans, None, lists and mappings of those; ``body["agency"]`` says who acted.
+    ``kind`` is a lower-case word (``disclosure``, ``run.sync`` ...). ``body`` holds codes, counts, pseudonyms and
+    hashes: ASCII text, integers, booleans, None, lists and mappings of those. ``body["agency"]`` and
+    ``body["staff"]`` (a :func:`staff_pseudonym`) say who acted, ``body["run"]`` names the row of the run ledger.
     Raises ValueError, naming the key and never the value, where the body holds anything else or is too long.
     """
     if not _KIND.fullmatch(kind):
@@ -47,13 +48,15 @@ def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime
     entry = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
     if len(entry) > ENTRY_LIMIT:
         raise ValueError(f"an entry of {len(entry)} bytes; name the rows by the root of their manifest")
-    agency = str(body.get("agency") or "")
-    digest = hashlib.sha256(entry).digest()
-    conn.execute(
-        insert(act), {"act_id": act_id, "kind": kind, "agency_id": agency, "recorded_at": instant, "digest": digest}
-    )
-    conn.execute(insert(outbox), {"act_id": act_id, "kind": kind, "entry": entry, "recorded_at": instant})
+    row = {"act_id": act_id, "kind": kind, "recorded_at": instant}
+    conn.execute(insert(act), {**row, **actor(body), "digest": hashlib.sha256(entry).digest()})
+    conn.execute(insert(outbox), {**row, "entry": entry})
     return act_id
+
+
+def actor(body: Mapping[str, Any]) -> dict[str, str]:
+    """Give who acted, as the body says: agency and the pseudonym of the member of staff; empty for the system."""
+    return {"agency_id": str(body.get("agency") or ""), "staff": str(body.get("staff") or "")}
 
 
 def decision_instant(conn: Connection, now: datetime | None = None) -> str:

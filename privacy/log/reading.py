@@ -14,6 +14,7 @@ from privacy.verify import (
     LogDirectory,
     Mismatch,
     VerifierKey,
+    leaf_hash,
     verify_receipt,
 )
 from schemas.errors import LedgerCorrupt
@@ -34,24 +35,43 @@ class LogEntry:
     """None: recorded, waiting for the next checkpoint."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Where an entry stands in the tree of a signed checkpoint (RFC 6962 §2.1.1)."""
+
+    leaf_index: int
+    leaf_hash: bytes
+    path: tuple[bytes, ...]
+    """Sibling hashes from the leaf up."""
+    checkpoint: Checkpoint
+
+    @property
+    def receipt(self) -> str:
+        """The offline receipt (C2SP tlog-proof); ``privacy.verify`` checks it with the entry and the public key."""
+        hashes = "".join(f"{b64encode(sibling).decode()}\n" for sibling in self.path)
+        return f"{PROOF_HEADER}\nindex {self.leaf_index}\n{hashes}\n{self.checkpoint.text}"
+
+
 def entries(
     engine: Engine,
     *,
     agency_id: str | None = None,
+    staff: str | None = None,
     act_id: str | None = None,
     kind: str | None = None,
     limit: int = 50,
 ) -> list[LogEntry]:
-    """Give recorded acts, newest first; of one agency, one kind or one act where asked."""
+    """Give recorded acts, newest first; of one agency, member of staff (pseudonym), act or kind where asked."""
     query = (
         select(act.c.act_id, act.c.kind, act.c.agency_id, act.c.recorded_at, outbox.c.entry, outbox.c.leaf_index)
         .join_from(act, outbox, act.c.act_id == outbox.c.act_id)
         .order_by(act.c.recorded_at.desc(), act.c.act_id)
         .limit(limit)
     )
-    for column, wanted in ((act.c.agency_id, agency_id), (act.c.act_id, act_id), (act.c.kind, kind)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    wanted = {act.c.agency_id: agency_id, act.c.staff: staff, act.c.act_id: act_id, act.c.kind: kind}
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(column == value)
     with engine.connect() as conn:
         rows = conn.execute(query).all()
     return [
@@ -60,10 +80,10 @@ def entries(
     ]
 
 
-def receipt(engine: Engine, log_dir: Path, key: VerifierKey, act_id: str) -> str | None:
-    """Give the offline receipt of an act (C2SP tlog-proof) against the newest checkpoint; None before it is signed.
+def prove(engine: Engine, log_dir: Path, key: VerifierKey, act_id: str) -> Proof | None:
+    """Give the place of an act in the log, proven against the newest checkpoint; None before it is signed.
 
-    The receipt is checked before it is handed out; LedgerCorrupt where the log does not prove the entry.
+    The proof is checked before it is handed out; LedgerCorrupt where the log does not prove the entry.
     """
     with engine.connect() as conn:
         row = conn.execute(select(outbox.c.entry, outbox.c.leaf_index).where(outbox.c.act_id == act_id)).one_or_none()
@@ -74,13 +94,12 @@ def receipt(engine: Engine, log_dir: Path, key: VerifierKey, act_id: str) -> str
         head = Checkpoint.open(text, key)
         if row.leaf_index >= head.size:
             return None
-        path = LogDirectory(log_dir, head.size).inclusion(row.leaf_index)
-        hashes = "".join(f"{b64encode(sibling).decode()}\n" for sibling in path)
-        text = f"{PROOF_HEADER}\nindex {row.leaf_index}\n{hashes}\n{head.text}"
-        verify_receipt(text, row.entry, key)
+        path = tuple(LogDirectory(log_dir, head.size).inclusion(row.leaf_index))
+        proof = Proof(row.leaf_index, leaf_hash(row.entry), path, head)
+        verify_receipt(proof.receipt, row.entry, key)
     except Mismatch as fault:
         raise LedgerCorrupt(f"log: {fault}") from None
-    return text
+    return proof
 
 
 def _body(entry: bytes) -> dict[str, Any]:

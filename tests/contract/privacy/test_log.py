@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from privacy import verify
-from privacy.log import decision_instant, entries, receipt, record
+from privacy.log import decision_instant, entries, prove, record, staff_pseudonym, subject_pseudonym
 from privacy.log.sequencer import BATCH
 from privacy.log.tiles import LogFiles
+from privacy.pseudonyms import PseudonymDomain
 from privacy.verify import Checkpoint, Mismatch, main, tile_path, verify_log, verify_receipt
 from schemas.errors import LedgerCorrupt
 from schemas.tables import act, log_head, outbox
@@ -78,10 +79,10 @@ def test_an_older_checkpoint_is_a_prefix(log):
 
 def test_a_receipt_verifies_offline_and_for_its_entry_only(log, tmp_path, capsys):
     acts = log.record(600)
-    assert receipt(log.engine, log.dir, log.key, acts[0]) is None
+    assert prove(log.engine, log.dir, log.key, acts[0]) is None
     log.sequence()
     for act_id in (acts[0], acts[255], acts[256], acts[599]):
-        text = receipt(log.engine, log.dir, log.key, act_id)
+        text = prove(log.engine, log.dir, log.key, act_id).receipt
         [entry] = entries(log.engine, act_id=act_id)
         assert verify_receipt(text, entry.entry, log.key)[0] == entry.leaf_index
         with pytest.raises(Mismatch):
@@ -93,7 +94,7 @@ def test_a_receipt_verifies_offline_and_for_its_entry_only(log, tmp_path, capsys
     assert "600 entries" in capsys.readouterr().out
     (tmp_path / "entry").write_bytes(b"x")
     assert main(["receipt", str(tmp_path / "receipt"), str(tmp_path / "entry"), str(log.key)]) == 1
-    assert receipt(log.engine, log.dir, log.key, "unknown") is None
+    assert prove(log.engine, log.dir, log.key, "unknown") is None
 
 
 def test_entries_are_found_by_agency_kind_and_act(log):
@@ -106,6 +107,15 @@ def test_entries_are_found_by_agency_kind_and_act(log):
     [found] = entries(log.engine, act_id=other, kind="sign_in")
     assert (found.body["agency"], found.leaf_index) == ("shogai", 2)
     assert entries(log.engine, act_id=other, kind="disclosure") == []
+
+
+def test_a_worker_finds_her_own_readings_by_a_pseudonym_of_the_log_alone(log):
+    staff = staff_pseudonym(log.keyring, "worker-7")
+    assert staff != subject_pseudonym(log.keyring, 7) != PseudonymDomain(log.keyring, "kaigo").outward("person", 7)
+    log.record(1)
+    log.record(2, staff=staff)
+    assert len(entries(log.engine, staff=staff)) == 2
+    assert entries(log.engine, staff="worker-7") == []
 
 
 @pytest.mark.parametrize(
