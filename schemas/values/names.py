@@ -1,6 +1,7 @@
 """Names as delivered; keys for comparison are made elsewhere and never replace them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,12 @@ class PersonName:
     kana: str = ""
     kana_family: str = ""
     kana_given: str = ""
+
+
+@lru_cache(maxsize=65536)
+def split_name(full: str, kind: str = "legal") -> PersonName:
+    """Take a name as delivered; family and given are told apart only where a separator was delivered."""
+    parts = full.replace("\u3000", " ").split()
+    if len(parts) == 2:
+        return PersonName(full.strip(), kind, parts[0], parts[1])
+    return PersonName(full.strip(), kind)
