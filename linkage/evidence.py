@@ -1,0 +1,140 @@
+"""What linkage reads of a workspace: one row per living mention, tokens only, never an opened identity.
+
+A *node* is the row number of a mention in an order that depends on what was delivered and not on when it
+arrived (source, keyed record key, role, number in role), so that every tie breaks alike in every feeding order.
+"""
+
+import tomllib
+from dataclasses import dataclass
+
+import polars as pl
+from sqlalchemy import Connection, Engine, Select, String, select
+
+from linkage.model import model_text
+from schemas.tables import (
+    TOKEN_COLUMNS,
+    mention,
+    mention_alias,
+    mention_identifier,
+    mention_version,
+    protection,
+    protection_party,
+    source_record,
+)
+
+PLACE_KINDS = ("town_lot", "dwelling", "phone")
+"""Tokens that tell where a person can be found; never evidence about a protected person."""
+
+
+@dataclass(frozen=True)
+class IdentifierKinds:
+    """What a number of each kind may prove (``model/identifiers.toml``)."""
+
+    strong: frozenset[str]
+    exclusive: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All living mentions.
+
+    ``mentions``: node, mention_id, record_id, source_id, role, version_id, sex, town, birth_year, died and the
+    token columns. ``aliases``: node, kind, token. ``identifiers``: node, kind, issuer, token, valid_from,
+    valid_to; strong kinds only.
+    """
+
+    mentions: pl.DataFrame
+    aliases: pl.DataFrame
+    identifiers: pl.DataFrame
+    protected: pl.Series
+    """Nodes of protected persons."""
+
+
+def identifier_kinds() -> IdentifierKinds:
+    """Read which identifier kinds are strong and which are exclusive."""
+    kinds = tomllib.loads(model_text("identifiers.toml"))["kinds"]
+    return IdentifierKinds(
+        frozenset(kind for kind, rule in kinds.items() if rule.get("strong")),
+        frozenset(kind for kind, rule in kinds.items() if rule.get("exclusive")),
+    )
+
+
+def read_frame(connection: Connection, query: Select[tuple[object, ...]]) -> pl.DataFrame:
+    """Read a query into columns of text and 64-bit integers."""
+    schema = {
+        column.name: pl.String() if isinstance(column.type, String) else pl.Int64()
+        for column in query.selected_columns
+    }
+    rows = connection.execute(query).fetchall()
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
+
+
+def read_evidence(engine: Engine) -> Evidence:
+    """Read the current version of every mention whose record has not been deleted at its source."""
+    kinds = identifier_kinds()
+    version = mention_version.c
+    living = (
+        mention.join(source_record, source_record.c.record_id == mention.c.record_id)
+        .join(mention_version, version.version_id == mention.c.version_id)
+        .select()
+        .where(source_record.c.deleted == 0)
+    )
+    with engine.connect() as connection:
+        mentions = read_frame(
+            connection,
+            living.with_only_columns(
+                mention.c.mention_id,
+                mention.c.record_id,
+                mention.c.version_id,
+                source_record.c.source_id,
+                source_record.c.key_token,
+                mention.c.role,
+                mention.c.seq,
+                version.sex,
+                version.town,
+                version.birth_year,
+                version.died,
+                *(version[name] for name in TOKEN_COLUMNS),
+            ),
+        )
+        aliases = read_frame(connection, select(mention_alias))
+        identifiers = read_frame(
+            connection,
+            select(mention_identifier).where(mention_identifier.c.kind.in_(sorted(kinds.strong))),
+        )
+        guarded = read_frame(connection, select(protection.c.mention_id))
+        co_protected = read_frame(
+            connection,
+            select(protection_party.c.mention_id).where(protection_party.c.part == "with"),
+        )
+    mentions = mentions.sort("source_id", "key_token", "role", "seq").with_row_index("node")
+    mentions = mentions.with_columns(pl.col("node").cast(pl.Int64))
+    nodes = mentions.select("node", "version_id")
+    aliases = aliases.join(nodes, on="version_id").select("node", "kind", "token")
+    identifiers = identifiers.join(nodes, on="version_id").drop("version_id")
+    guarded_ids = pl.concat([guarded, co_protected])["mention_id"].unique()
+    protected = _protected_nodes(mentions, identifiers, guarded_ids)
+    blank = pl.col("node").is_in(protected.implode())
+    return Evidence(
+        mentions.with_columns(pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS),
+        aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
+        identifiers,
+        protected,
+    )
+
+
+def _protected_nodes(mentions: pl.DataFrame, identifiers: pl.DataFrame, guarded_ids: pl.Series) -> pl.Series:
+    """Nodes under protection: the ordered mentions, what shares a number, and what shares name and birth date.
+
+    Wider than the person that linkage will find, on purpose: the places of a record that may be hers are not
+    evidence either.
+    """
+    guarded = mentions.filter(pl.col("mention_id").is_in(guarded_ids.implode()))
+    found = [guarded["node"]]
+    if guarded.height:
+        numbers = identifiers.join(guarded.select("node"), on="node").select("kind", "issuer", "token").unique()
+        found.append(identifiers.join(numbers, on=["kind", "issuer", "token"])["node"])
+        for kind in ("name_loose", "kana_full", "given_folded", "kana_given"):
+            keys = guarded.select(kind, "birth_date").drop_nulls().unique()
+            found.append(mentions.select("node", kind, "birth_date").join(keys, on=[kind, "birth_date"])["node"])
+    return pl.concat(found).unique().sort()

@@ -1,0 +1,204 @@
+"""How much two mentions speak for one person: Splink over prepared tokens, with frozen weights.
+
+Splink scores; blocking, clustering and ids are ours. DuckDB works in memory only: without a temporary
+directory it cannot spill to disk. Nothing is trained here.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log2
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from linkage.evidence import Evidence
+from linkage.model import model_text
+
+ALIAS_KINDS = (
+    "name_folded",
+    "name_loose",
+    "given_folded",
+    "kana_full",
+    "kana_given",
+    "town_lot",
+    "dwelling",
+    "phone",
+)
+"""Kinds compared as sets: the token itself or any alias of it."""
+
+COMPARED = (
+    "name_folded",
+    "name_loose",
+    "name_bag",
+    "family_folded",
+    "given_folded",
+    "kana_full",
+    "kana_family",
+    "kana_given",
+    "birth_date",
+    "birth_ym",
+    "birth_md",
+    "birth_yd",
+    "town_lot",
+    "dwelling",
+    "phone",
+    "household_no",
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Frozen weights and thresholds (``model/weights.json``); bits are log2 of the odds."""
+
+    version: str
+    prior: float
+    link_bits: float
+    review_bits: float
+    margin_bits: float
+    strong_bits: float
+    block_limit: int
+    comparisons: dict[str, dict[str, tuple[float, float]]]
+
+
+@lru_cache(1)
+def packaged_model() -> Model:
+    """Return the model that ships with this version."""
+    data = json.loads(model_text("weights.json"))
+    del data["provenance"]
+    return Model(**data)
+
+
+def _same(kind: str) -> str:
+    equal = f"{kind}_l = {kind}_r"
+    if kind not in ALIAS_KINDS:
+        return f"({equal})"
+    more = f"{kind}_more"
+    return (
+        f"({equal} OR list_contains({more}_l, {kind}_r) OR list_contains({more}_r, {kind}_l)"
+        f" OR list_has_any({more}_l, {more}_r))"
+    )
+
+
+def _missing(kind: str) -> str:
+    return f"({kind}_l IS NULL OR {kind}_r IS NULL)"
+
+
+CONDITIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "name": (
+        f"{_missing('name_folded')} AND {_missing('kana_full')}",
+        {
+            "spelling": _same("name_folded"),
+            "loose": f"{_same('name_loose')} OR ({_same('name_bag')} AND {_missing('kana_full')})",
+            "reading_alone": f"{_same('kana_full')} AND {_missing('name_folded')}",
+            "reading": _same("kana_full"),
+            "given": f"{_same('given_folded')} OR {_same('kana_given')}",
+            "family": f"{_same('family_folded')} OR {_same('kana_family')}",
+        },
+    ),
+    "birth": (
+        f"{_missing('birth_ym')} AND ({_missing('birth_year')} OR abs(birth_year_l - birth_year_r) <= 1)",
+        {
+            "day": _same("birth_date"),
+            "month": f"{_same('birth_ym')} AND {_missing('birth_date')}",
+            "one_part_off": f"{_same('birth_ym')} OR {_same('birth_md')} OR {_same('birth_yd')}",
+        },
+    ),
+    "sex": (_missing("sex"), {"same": _same("sex")}),
+    "place": (_missing("town_lot"), {"dwelling": _same("dwelling"), "lot": _same("town_lot")}),
+    "phone": (_missing("phone"), {"same": _same("phone")}),
+    "household": (_missing("household_no"), {"same": _same("household_no")}),
+}
+"""Per comparison: when it says nothing, then its levels from strong to weak; what is left contradicts."""
+
+
+def splink_settings(model: Model) -> dict[str, Any]:
+    """Return the model in Splink's own saved form."""
+    comparisons = []
+    for name, (null, levels) in CONDITIONS.items():
+        weights = model.comparisons[name]
+        rows: list[dict[str, Any]] = [{"sql_condition": null, "label_for_charts": "null", "is_null_level": True}]
+        for label, condition in [*levels.items(), ("else", "ELSE")]:
+            m, u = weights[label]
+            rows.append(
+                {"sql_condition": condition, "label_for_charts": label, "m_probability": m, "u_probability": u},
+            )
+        comparisons.append({"output_column_name": name, "comparison_levels": rows})
+    return {
+        "link_type": "dedupe_only",
+        "unique_id_column_name": "node",
+        "probability_two_random_records_match": model.prior,
+        "blocking_rules_to_generate_predictions": [],
+        "comparisons": comparisons,
+        "retain_matching_columns": False,
+        "retain_intermediate_calculation_columns": True,
+    }
+
+
+def _prepared(evidence: Evidence, nodes: pl.Series | None) -> pl.DataFrame:
+    frame = evidence.mentions.select(
+        "node",
+        pl.when(pl.col("sex") != "").then(pl.col("sex")).alias("sex"),
+        "birth_year",
+        *COMPARED,
+    )
+    if nodes is not None:
+        frame = frame.filter(pl.col("node").is_in(nodes.implode()))
+    for kind in ALIAS_KINDS:
+        more = (
+            evidence.aliases.filter(pl.col("kind") == kind)
+            .group_by("node")
+            .agg(pl.col("token").alias(f"{kind}_more"))
+        )
+        frame = frame.join(more, on="node", how="left", maintain_order="left")
+    return frame
+
+
+def score_pairs(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Score candidate pairs: columns a, b, bits, and per comparison the level reached (see ``level_names``)."""
+    if not pairs.height:
+        return pl.DataFrame(
+            schema={"a": pl.Int64(), "b": pl.Int64(), "bits": pl.Float64(), **dict.fromkeys(CONDITIONS, pl.Int8())}
+        )
+    import duckdb
+    from splink import DuckDBAPI, Linker
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    nodes = pl.concat([pairs["a"], pairs["b"]]).unique()
+    mentions = _prepared(evidence, nodes if nodes.len() < evidence.mentions.height // 2 else None).to_arrow()
+    blocked = pairs.select(pl.lit("0").alias("match_key"), join_key_l="a", join_key_r="b").to_arrow()
+    connection = duckdb.connect(":memory:", config={"temp_directory": "", "autoinstall_known_extensions": False})
+    try:
+        api = DuckDBAPI(connection)
+        linker = Linker(
+            api.register(mentions, dataset_display_name="mentions"), splink_settings(model), log_level=None
+        )
+        linker.table_management.register_blocked_pairs_for_predict(
+            api.register(blocked, dataset_display_name="blocked"),
+        )
+        scored = linker.inference.predict(warning_mode="never")
+        relation = scored.as_duckdbpyrelation()
+        columns = ("node_l AS a", "node_r AS b", "match_weight AS bits", *(f"mw_{name}" for name in CONDITIONS))
+        result = pl.from_arrow(relation.select(", ".join(columns)).to_arrow_table())
+    finally:
+        connection.close()
+    assert isinstance(result, pl.DataFrame)  # noqa: S101  # a relation is a table
+    levels = [_level(result[f"mw_{name}"], model, name) for name in CONDITIONS]
+    return result.select("a", "b", "bits", *levels).sort("a", "b")
+
+
+def level_names(comparison: str) -> tuple[str, ...]:
+    """Return the levels of a comparison, strong to weak; ``else`` contradicts and ``null`` says nothing."""
+    return (*CONDITIONS[comparison][1], "else", "null")
+
+
+def _level(weights: pl.Series, model: Model, comparison: str) -> pl.Series:
+    """Tell from a match weight which level gave it; the model gives every level its own weight."""
+    names = level_names(comparison)
+    known = [log2(m / u) for m, u in (model.comparisons[comparison][name] for name in names[:-1])] + [0.0]
+    order = np.argsort(known)
+    ranked = np.asarray(known)[order]
+    nearest = np.searchsorted((ranked[1:] + ranked[:-1]) / 2, weights.to_numpy())
+    return pl.Series(comparison, order[nearest].astype(np.int8))
