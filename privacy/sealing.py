@@ -17,6 +17,7 @@ _FORMAT = b"\x01"
 _HEADER = 3
 _NONCE = 12
 _TAG = 16
+_DRAWN = 512
 
 
 class SealBroken(MusubiError):
@@ -28,29 +29,67 @@ def new_data_key() -> bytes:
     return os.urandom(32)
 
 
+class _Nonces(list[bytes]):
+    """Random nonces drawn from the system some hundreds at a time; a forked process starts with none of them."""
+
+    def draw(self) -> bytes:
+        drawn = os.urandom(_NONCE * _DRAWN)
+        self.extend(drawn[at : at + _NONCE] for at in range(_NONCE, len(drawn), _NONCE))
+        return drawn[:_NONCE]
+
+
+_nonces = _Nonces()
+_draw = _nonces.pop
+os.register_at_fork(after_in_child=_nonces.clear)
+
+
+class _Suffixes(dict[str, bytes]):
+    """What the associated data ends with, by field, and how sealed values begin, for one key version."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self._version = version
+        self.head = _FORMAT + version.to_bytes(2, "big")
+
+    def __missing__(self, field: str) -> bytes:
+        suffix = self[field] = f"{len(field)}:{field}{self._version}".encode()
+        return suffix
+
+
+class _Versions(dict[int, _Suffixes]):
+    def __missing__(self, version: int) -> _Suffixes:
+        suffixes = self[version] = _Suffixes(version)
+        return suffixes
+
+
+_versions = _Versions()
+
+
 class Sealer:
     """Seal and open the fields of one row under one data key; the key schedule is built once."""
 
-    __slots__ = ("_aead", "_place", "_version")
+    __slots__ = ("_aead", "_encrypt", "_head", "_place", "_suffix")
 
     def __init__(self, key: bytes, *, table: str, row: str, key_version: int = 1) -> None:
         self._aead = AESGCM(key)
-        self._place = f"{len(table)}:{table}{len(row)}:{row}"
-        self._version = key_version
+        self._encrypt = self._aead.encrypt
+        self._place = f"{len(table)}:{table}{len(row)}:{row}".encode()
+        self._suffix = suffix = _versions[key_version]
+        self._head = suffix.head
 
     def seal(self, field: str, plaintext: bytes) -> bytes:
         """Seal one field."""
-        version = self._version
-        nonce = os.urandom(_NONCE)
-        bound = f"{self._place}{len(field)}:{field}{version}".encode()
-        return _FORMAT + version.to_bytes(2, "big") + nonce + self._aead.encrypt(nonce, plaintext, bound)
+        try:
+            nonce = _draw()
+        except IndexError:
+            nonce = _nonces.draw()
+        return self._head + nonce + self._encrypt(nonce, plaintext, self._place + self._suffix[field])
 
     def open(self, field: str, sealed: bytes) -> bytes:
         """Open one field; raise SealBroken, naming the field and nothing else, where it does not."""
         if len(sealed) < _HEADER + _NONCE + _TAG or sealed[:1] != _FORMAT:
             raise SealBroken(f"{field}: not a sealed value")
-        version = int.from_bytes(sealed[1:_HEADER], "big")
-        bound = f"{self._place}{len(field)}:{field}{version}".encode()
+        bound = self._place + f"{len(field)}:{field}{int.from_bytes(sealed[1:_HEADER], 'big')}".encode()
         nonce, rest = sealed[_HEADER : _HEADER + _NONCE], sealed[_HEADER + _NONCE :]
         try:
             return self._aead.decrypt(nonce, rest, bound)

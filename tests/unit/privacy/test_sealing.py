@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
@@ -71,3 +73,19 @@ def test_an_error_tells_the_field_and_nothing_else():
         open_sealed(KEY, seal(KEY, b"secret", **PLACE), table="t", row="r", field="address")
     assert str(caught.value) == "address: a sealed value does not open here"
     assert caught.value.__cause__ is None
+
+
+def test_a_forked_process_draws_nonces_of_its_own():
+    seal(KEY, b"", **PLACE)  # nonces wait for the next values
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"".join(seal(KEY, b"", **PLACE)[3:15] for _ in range(20)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reader, 4096)
+    os.close(reader)
+    os.close(writer)
+    ours = {seal(KEY, b"", **PLACE)[3:15] for _ in range(1000)}
+    assert ours.isdisjoint(theirs[at : at + 12] for at in range(0, len(theirs), 12))
+    assert len(theirs) == 240
