@@ -1,0 +1,95 @@
+"""Which consents speak for a batch of persons, at one instant, for one reader.
+
+A grant counts when it names subject, recipient, category, purpose and day, was given by somebody entitled, and
+``from <= day < to``; without ``to`` it ends with the fiscal year of its ``from`` (``to`` is exclusive: a paper
+valid until 31 March ends at 1 April 00:00 JST). A refusal or withdrawal counts from its day on and never ends by
+itself; what it leaves open (agency, category, purpose, day) it refuses altogether. It defeats every grant of the
+same person it overlaps, older or newer, except one that is not older and whose paper names it. Order of arrival
+plays no part.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from privacy.batches import bind_ids, id_set, is_day, live
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One live consent row: a category of a person at a tier."""
+
+    person_id: int
+    category: str
+    tier: int
+    consent_id: int
+
+
+def live_grants(
+    conn: Connection,
+    generation: int,
+    person_ids: Collection[int],
+    *,
+    agency_id: str,
+    purpose: str,
+    day: str,
+    fiscal_from: str,
+    given_by: Collection[str],
+    unheard: Collection[int] = (),
+    unheard_refusals: Collection[int] = (),
+    known_at: str | None = None,
+) -> list[Grant]:
+    """Return every live, undefeated grant to one agency for one purpose; one statement for the whole batch.
+
+    ``unheard`` are mention ids whose grants do not count, ``unheard_refusals`` those whose refusals do not.
+    ``known_at`` (UTC, ISO) leaves out what was recorded later, to replay an old decision.
+    """
+    givers = {f"giver{n}": giver for n, giver in enumerate(sorted(given_by))}
+    if not person_ids or not givers:
+        return []
+    from_is_day, to_is_day = is_day(conn, "p.valid_from"), is_day(conn, "p.valid_to")
+    refused_later = f"({is_day(conn, 'd.valid_from')} AND d.valid_from > :day)"
+    named_later = f"NOT ({is_day(conn, 'd.valid_from')} AND p.valid_from < d.valid_from)"
+    known = "AND c.recorded_at <= :known" if known_at is not None else ""
+    statement = f"""
+        WITH spoken AS (
+            SELECT v.person_id, v.mention_id, c.consent_id, c.consent_token, c.decision, c.agency_id, c.category,
+                   c.tier, c.purpose, c.valid_from, c.valid_to, c.given_by, c.supersedes_token
+            FROM {id_set(conn, "ids")} s
+            JOIN view_mention v ON v.person_id = s.id AND {live("v")}
+            JOIN consent c ON c.mention_id = v.mention_id {known}
+        )
+        SELECT p.person_id, p.category, p.tier, p.consent_id
+        FROM spoken p
+        WHERE p.decision = 'permit' AND p.agency_id = :agency AND p.purpose = :purpose
+          AND p.tier BETWEEN 1 AND 3 AND p.given_by IN ({", ".join(f":{name}" for name in givers)})
+          AND {from_is_day} AND p.valid_from <= :day
+          AND ((p.valid_to = '' AND p.valid_from >= :fiscal) OR ({to_is_day} AND :day < p.valid_to))
+          AND p.mention_id NOT IN (SELECT id FROM {id_set(conn, "unheard")} u)
+          AND NOT EXISTS (
+            SELECT 1 FROM spoken d
+            WHERE d.person_id = p.person_id AND d.decision <> 'permit'
+              AND d.agency_id IN ('', :agency) AND d.purpose IN ('', :purpose) AND d.category IN ('', p.category)
+              AND NOT {refused_later}
+              AND d.mention_id NOT IN (SELECT id FROM {id_set(conn, "silent")} w)
+              AND NOT ({named_later} AND EXISTS (
+                SELECT 1 FROM spoken n
+                WHERE n.person_id = p.person_id AND n.decision = 'permit'
+                  AND n.consent_token = p.consent_token AND n.supersedes_token = d.consent_token)))
+        ORDER BY p.person_id, p.consent_id
+    """
+    bound = {
+        "ids": bind_ids(person_ids),
+        "g": generation,
+        "agency": agency_id,
+        "purpose": purpose,
+        "day": day,
+        "fiscal": fiscal_from,
+        "unheard": bind_ids(unheard),
+        "silent": bind_ids(unheard_refusals),
+        **givers,
+    }
+    if known_at is not None:
+        bound["known"] = known_at
+    return [Grant(*row) for row in conn.execute(text(statement), bound)]

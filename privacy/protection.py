@@ -1,0 +1,188 @@
+"""What protection orders (DV等支援措置) hide from one reader.
+
+An order outlives its end date until a person lifts it. Its *group* is the protected person and those protected
+with her; its *opponents* are those she is protected from. A household is *dangerous* when it ever contained a
+member of the group together with an opponent (opponent unknown: together with anybody outside the group). A reader
+is cleared only if every standing order on a person lists the reader's agency and role.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, text
+
+from privacy.batches import bind_ids, id_set, live
+
+
+@dataclass(slots=True)
+class Order:
+    """One standing order, resolved to persons."""
+
+    cleared: bool
+    opponent_known: bool
+    group: set[int] = field(default_factory=set)
+    opponents: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Shield:
+    """What orders hide from one reader in one generation, for one batch of persons.
+
+    ``guarded``: protected persons the reader is not cleared for. ``dangerous``: household id -> guarded persons who
+    are absent in it. ``quiet``: persons whose free text goes to its authoring agency only. ``vanished``: mention ids
+    that do not exist for the reader.
+    """
+
+    guarded: frozenset[int] = frozenset()
+    dangerous: dict[int, frozenset[int]] = field(default_factory=dict)
+    quiet: frozenset[int] = frozenset()
+    vanished: frozenset[int] = frozenset()
+    vanished_guarded: frozenset[int] = frozenset()
+    """Those of ``vanished`` that mention a guarded person."""
+
+
+def raise_shield(
+    conn: Connection,
+    generation: int,
+    person_ids: Collection[int],
+    *,
+    agency_id: str,
+    role: str,
+    principal_roles: Collection[str],
+    programme: str,
+) -> Shield:
+    """Resolve every standing order and what it hides of ``person_ids``; three statements.
+
+    ``programme`` is the programme of the protection feed itself, whose records nobody uncleared may see.
+    """
+    orders = standing_orders(conn, generation, agency_id, role)
+    if not orders:
+        return Shield()
+    guarded = frozenset(person for order in orders if not order.cleared for person in order.group)
+    protected = frozenset(person for order in orders for person in order.group)
+    dangerous, quiet = _dangerous_households(conn, generation, person_ids, orders, protected)
+    vanished, hers = _vanished_mentions(
+        conn, generation, person_ids, orders, principal_roles=principal_roles, programme=programme
+    )
+    return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished, hers)
+
+
+def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
+    """Return every order that no person has lifted, with the persons it names.
+
+    A mention belongs to its person of this generation and to its person of the newest linkage, whichever protects.
+    """
+    rows = conn.execute(
+        text(f"""
+        WITH party AS (
+            SELECT protection_id, mention_id, 'self' AS part, opponent_known FROM protection WHERE lifted = 0
+            UNION ALL
+            SELECT q.protection_id, q.mention_id, q.part, p.opponent_known
+            FROM protection_party q JOIN protection p ON p.protection_id = q.protection_id WHERE p.lifted = 0
+        )
+        SELECT t.protection_id, t.part, t.opponent_known, w.person_id,
+               (SELECT COUNT(*) FROM protection_clearance c
+                WHERE c.protection_id = t.protection_id AND c.agency_id = :agency AND c.role = :role)
+        FROM party t JOIN (
+            SELECT v.mention_id, v.person_id FROM view_mention v WHERE {live("v")}
+              AND v.mention_id IN (SELECT mention_id FROM party)
+            UNION
+            SELECT m.mention_id, m.person_id FROM person_mention m
+            WHERE m.mention_id IN (SELECT mention_id FROM party)
+        ) w ON w.mention_id = t.mention_id
+        """),
+        {"g": generation, "agency": agency_id, "role": role},
+    )
+    orders: dict[int, Order] = {}
+    for protection_id, part, opponent_known, person_id, cleared in rows:
+        order = orders.setdefault(protection_id, Order(bool(cleared), bool(opponent_known)))
+        (order.opponents if part == "against" else order.group).add(person_id)
+    for order in orders.values():
+        order.opponents -= order.group
+        order.opponent_known = order.opponent_known and bool(order.opponents)
+    return [order for order in orders.values() if order.group]
+
+
+def _dangerous_households(
+    conn: Connection, generation: int, person_ids: Collection[int], orders: list[Order], protected: frozenset[int]
+) -> tuple[dict[int, frozenset[int]], set[int]]:
+    members: defaultdict[int, set[int]] = defaultdict(set)
+    for household_id, person_id in conn.execute(
+        text(f"""
+        WITH touched AS (
+            SELECT DISTINCT b.household_id FROM {id_set(conn, "ids")} s
+            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
+        ), sheltered AS (
+            SELECT DISTINCT b.household_id FROM {id_set(conn, "protected")} s
+            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
+        )
+        SELECT DISTINCT m.household_id, m.person_id
+        FROM touched t JOIN sheltered h ON h.household_id = t.household_id
+        JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
+        """),
+        {"ids": bind_ids(person_ids), "protected": bind_ids(protected), "g": generation},
+    ):
+        members[household_id].add(person_id)
+    dangerous: defaultdict[int, set[int]] = defaultdict(set)
+    quiet: set[int] = set()
+    for household_id, persons in members.items():
+        for order in orders:
+            if persons.isdisjoint(order.group):
+                continue
+            threat = order.opponents if order.opponent_known else persons - order.group
+            if persons.isdisjoint(threat):
+                continue
+            quiet |= persons
+            if not order.cleared:
+                dangerous[household_id] |= order.group
+    return {household: frozenset(persons) for household, persons in dangerous.items()}, quiet
+
+
+def _vanished_mentions(
+    conn: Connection,
+    generation: int,
+    person_ids: Collection[int],
+    orders: list[Order],
+    *,
+    principal_roles: Collection[str],
+    programme: str,
+) -> tuple[frozenset[int], frozenset[int]]:
+    groups: defaultdict[int, set[int]] = defaultdict(set)
+    for order in orders:
+        if not order.cleared:
+            for person in order.group:
+                groups[person] |= order.group
+    records: defaultdict[int, dict[int, tuple[int, str, str]]] = defaultdict(dict)
+    for record_id, mention_id, person_id, role, held_by in conn.execute(
+        text(f"""
+        WITH touched AS (
+            SELECT DISTINCT m.record_id FROM {id_set(conn, "ids")} s
+            JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
+        ), sheltered AS (
+            SELECT DISTINCT m.record_id FROM {id_set(conn, "guarded")} s
+            JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
+        )
+        SELECT m.record_id, m.mention_id, v.person_id, v.role, v.programme
+        FROM touched t JOIN sheltered h ON h.record_id = t.record_id
+        JOIN mention m ON m.record_id = t.record_id
+        JOIN view_mention v ON v.mention_id = m.mention_id AND {live("v")}
+        """),
+        {"ids": bind_ids(person_ids), "guarded": bind_ids(groups), "g": generation},
+    ):
+        records[record_id][mention_id] = (person_id, role, held_by)
+    gone: set[int] = set()
+    hers: set[int] = set()
+    for mentions in records.values():
+        principals = {person for person, role, _ in mentions.values() if role in principal_roles}
+        owners = principals or {person for person, _, _ in mentions.values()}
+        for mention_id, (person_id, _, held_by) in mentions.items():
+            if person_id in groups:
+                vanishes = held_by == programme or not owners <= groups[person_id]
+            else:
+                vanishes = person_id not in principals and not principals.isdisjoint(groups)
+            if vanishes:
+                gone.add(mention_id)
+                if person_id in groups:
+                    hers.add(mention_id)
+    return frozenset(gone), frozenset(hers)
