@@ -5,6 +5,7 @@ arrived (source, keyed record key, role, number in role), so that every tie brea
 """
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Engine, Select, String, select
 from linkage.model import model_text
 from schemas.tables import (
     TOKEN_COLUMNS,
+    fact,
     mention,
     mention_alias,
     mention_identifier,
@@ -21,9 +23,13 @@ from schemas.tables import (
     protection_party,
     source_record,
 )
+from schemas.vocabulary import Category, FactKind
 
 PLACE_KINDS = ("town_lot", "dwelling", "phone")
 """Tokens that tell where a person can be found; never evidence about a protected person."""
+
+RECOGNISED = ("name_loose", "kana_full", "given_folded", "kana_given", "birth_date")
+"""Tokens by which a mention may be a protected person's: one of the names with the birth date."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,17 @@ class IdentifierKinds:
 
     strong: frozenset[str]
     exclusive: frozenset[str]
+    residential: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Evidence:
     """All living mentions.
 
-    ``mentions``: node, mention_id, record_id, source_id, role, version_id, sex, town, birth_year, died and the
-    token columns. ``aliases``: node, kind, token. ``identifiers``: node, kind, issuer, token, valid_from,
-    valid_to; strong kinds only.
+    ``mentions``: node, mention_id, record_id, source_id, role, version_id, sex, town, birth_year, died,
+    history, closed_as_of and the token columns. ``aliases``: node, kind, token. ``identifiers``: node, kind, issuer,
+    token, valid_from, valid_to; strong kinds only. A number without a span of its own has that of the residence
+    (住民となった日, 転出日) stated beside it, if any.
     """
 
     mentions: pl.DataFrame
@@ -56,6 +64,7 @@ def identifier_kinds() -> IdentifierKinds:
     return IdentifierKinds(
         frozenset(kind for kind, rule in kinds.items() if rule.get("strong")),
         frozenset(kind for kind, rule in kinds.items() if rule.get("exclusive")),
+        frozenset(kind for kind, rule in kinds.items() if rule.get("residential")),
     )
 
 
@@ -69,8 +78,11 @@ def read_frame(connection: Connection, query: Select[tuple[object, ...]]) -> pl.
     return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
 
 
-def read_evidence(engine: Engine) -> Evidence:
-    """Read the current version of every mention whose record has not been deleted at its source."""
+def read_evidence(engine: Engine, token_kinds: Sequence[str] = TOKEN_COLUMNS) -> Evidence:
+    """Read the current version of every mention whose record has not been deleted at its source.
+
+    ``token_kinds`` may leave out token columns, except those by which protected persons are recognised.
+    """
     kinds = identifier_kinds()
     version = mention_version.c
     living = (
@@ -94,13 +106,21 @@ def read_evidence(engine: Engine) -> Evidence:
                 version.town,
                 version.birth_year,
                 version.died,
-                *(version[name] for name in TOKEN_COLUMNS),
+                source_record.c.history,
+                source_record.c.closed_as_of,
+                *(version[name] for name in token_kinds),
             ),
         )
         aliases = read_frame(connection, select(mention_alias))
         identifiers = read_frame(
             connection,
             select(mention_identifier).where(mention_identifier.c.kind.in_(sorted(kinds.strong))),
+        )
+        residence = read_frame(
+            connection,
+            select(fact.c.mention_id, fact.c.valid_from, fact.c.valid_to).where(
+                fact.c.kind == FactKind.RESIDENCE.value, fact.c.category == Category.IDENTITY.value
+            ),
         )
         guarded = read_frame(connection, select(protection.c.mention_id))
         co_protected = read_frame(
@@ -112,6 +132,7 @@ def read_evidence(engine: Engine) -> Evidence:
     nodes = mentions.select("node", "version_id")
     aliases = aliases.join(nodes, on="version_id").select("node", "kind", "token")
     identifiers = identifiers.join(nodes, on="version_id").drop("version_id")
+    identifiers = _dated(identifiers, residence.join(mentions.select("mention_id", "node"), on="mention_id"), kinds)
     guarded_ids = pl.concat([guarded, co_protected])["mention_id"].unique()
     protected = _protected_nodes(mentions, identifiers, guarded_ids)
     blank = pl.col("node").is_in(protected.implode())
@@ -120,6 +141,24 @@ def read_evidence(engine: Engine) -> Evidence:
         aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
         identifiers,
         protected,
+    )
+
+
+def _dated(identifiers: pl.DataFrame, residence: pl.DataFrame, kinds: IdentifierKinds) -> pl.DataFrame:
+    """Give numbers that live as long as the residence its span, where they state none themselves."""
+    span = residence.unique("node", keep="first", maintain_order=True).select(
+        "node", start="valid_from", end="valid_to"
+    )
+    silent = (
+        pl.col("kind").is_in(sorted(kinds.residential)) & (pl.col("valid_from") == "") & (pl.col("valid_to") == "")
+    )
+    return identifiers.join(span, on="node", how="left", maintain_order="left").select(
+        "node",
+        "kind",
+        "issuer",
+        "token",
+        valid_from=pl.when(silent).then(pl.col("start").fill_null("")).otherwise("valid_from"),
+        valid_to=pl.when(silent).then(pl.col("end").fill_null("")).otherwise("valid_to"),
     )
 
 
@@ -134,7 +173,7 @@ def _protected_nodes(mentions: pl.DataFrame, identifiers: pl.DataFrame, guarded_
     if guarded.height:
         numbers = identifiers.join(guarded.select("node"), on="node").select("kind", "issuer", "token").unique()
         found.append(identifiers.join(numbers, on=["kind", "issuer", "token"])["node"])
-        for kind in ("name_loose", "kana_full", "given_folded", "kana_given"):
+        for kind in RECOGNISED[:-1]:
             keys = guarded.select(kind, "birth_date").drop_nulls().unique()
             found.append(mentions.select("node", kind, "birth_date").join(keys, on=[kind, "birth_date"])["node"])
     return pl.concat(found).unique().sort()

@@ -49,6 +49,28 @@ def resolve_retired(held: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
     return held.with_columns(stored=pl.col("person_id"), person_id=pl.col("person_id").replace(followed))
 
 
+@dataclass(frozen=True)
+class Inheritance:
+    """Which id every new cluster has. ``ids``: cluster, id; ``succeeded``: old_id, new_id of merged-away ids."""
+
+    ids: pl.DataFrame
+    minted: pl.Series
+    succeeded: pl.DataFrame
+
+
+def inherit(clusters: pl.DataFrame, old: pl.DataFrame, next_id: int) -> Inheritance:
+    """Hand old ids on. ``clusters``: cluster; ``old``: item, cluster (new), old_id, for every item that had one."""
+    parts = old.group_by("old_id", "cluster").len()
+    heirs = parts.sort(["len", "cluster"], descending=[True, False]).unique("old_id", keep="first")
+    kept = heirs.group_by("cluster").agg(pl.col("old_id").min().alias("id"))
+    named = clusters.unique().sort("cluster").join(kept, on="cluster", how="left")
+    fresh = named.filter(pl.col("id").is_null()).select("cluster").sort("cluster")
+    fresh = fresh.with_columns(id=pl.int_range(next_id, next_id + fresh.height, dtype=pl.Int64))
+    ids = pl.concat([named.drop_nulls("id"), fresh])
+    succeeded = heirs.join(ids, on="cluster").filter(pl.col("old_id") != pl.col("id"))
+    return Inheritance(ids, fresh["id"], succeeded.select("old_id", new_id="id"))
+
+
 def renew(
     labels: np.ndarray, mention_ids: pl.DataFrame, scope: pl.Series, held: pl.DataFrame, next_id: int
 ) -> Renewal:
@@ -59,17 +81,12 @@ def renew(
     new = pl.DataFrame({"node": scope, "cluster": labels[scope.to_numpy()]}).join(mention_ids, on="node")
     gone = held.filter(pl.col("node").is_null())
     old = new.join(held.select("mention_id", "person_id", "stored"), on="mention_id", how="left")
-    old = old.with_columns(pl.when(pl.col("person_id") != NOBODY).then("person_id").alias("person_id"))
-    parts = old.drop_nulls("person_id").group_by("person_id", "cluster").len()
-    heirs = parts.sort(["len", "cluster"], descending=[True, False]).unique("person_id", keep="first")
-    kept = heirs.group_by("cluster").agg(pl.col("person_id").min().alias("id"))
-    clusters = new.select("cluster").unique().sort("cluster").join(kept, on="cluster", how="left")
-    fresh = clusters.filter(pl.col("id").is_null()).select("cluster")
-    fresh = fresh.with_columns(id=pl.int_range(next_id, next_id + fresh.height, dtype=pl.Int64))
-    ids = pl.concat([clusters.drop_nulls("id"), fresh])
-    old = old.join(ids, on="cluster")
+    known = old.filter(pl.col("person_id").is_not_null() & (pl.col("person_id") != NOBODY))
+    kept = inherit(
+        new.select("cluster"), known.select(item="mention_id", cluster="cluster", old_id="person_id"), next_id
+    )
+    old = old.join(kept.ids, on="cluster")
     moves = old.filter(pl.col("stored").is_null() | (pl.col("stored") != pl.col("id")))
-    succeeded = heirs.join(ids, on="cluster").filter(pl.col("person_id") != pl.col("id"))
     emptied = (
         gone.select("person_id")
         .unique()
@@ -78,23 +95,23 @@ def renew(
     )
     retired = pl.concat(
         [
-            succeeded.select(pl.col("person_id").alias("old_id"), pl.col("id").alias("new_id")),
+            kept.succeeded,
             emptied.select(pl.col("person_id").alias("old_id"), pl.lit(NOBODY, dtype=pl.Int64).alias("new_id")),
         ],
     ).sort("old_id")
     changed = pl.concat([moves["id"], moves["person_id"].drop_nulls(), gone["person_id"]]).unique()
-    survived = kept["id"].filter(kept["id"].is_in(changed.implode())).sort()
+    survived = kept.ids["id"].filter(kept.ids["id"].is_in(changed.implode()) & (kept.ids["id"] < next_id)).sort()
     elsewhere = held.filter(pl.col("node").is_not_null() & ~pl.col("node").is_in(scope.implode()))["person_id"]
     return Renewal(
         moves=moves.select("mention_id", held=pl.col("stored").is_not_null(), person_id="id").sort(
             "person_id", "mention_id"
         ),
-        affected=_affected(moves, gone, new, ids, held),
+        affected=_affected(moves, gone, new, kept.ids, held),
         gone=gone["mention_id"],
-        minted=fresh["id"],
+        minted=kept.minted,
         retired=retired,
         survived=survived,
-        persons=ids.height + elsewhere.n_unique(),
+        persons=kept.ids.height + elsewhere.n_unique(),
     )
 
 

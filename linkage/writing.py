@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 
 from linkage.evidence import read_frame
 from linkage.identity import Renewal
-from schemas.tables import lineage, link_edge, person, person_mention, touched
+from schemas.tables import household, lineage, link_edge, membership, person, person_mention, touched
 
 _ROWS = 3000
 """Rows per transaction; far below a tenth of a second on SQLite."""
@@ -105,3 +105,53 @@ def write_edges(engine: Engine, edges: pl.DataFrame, scope: pl.Series, dead: pl.
     for rows in chunks(edges.join(mine, on=keys, how="anti").select(keys).to_dicts()):
         with engine.begin() as connection:
             connection.execute(insert(link_edge), rows)
+
+
+def write_households(
+    engine: Engine, run_id: str, *, retired: pl.DataFrame, minted: pl.DataFrame, add: pl.DataFrame, drop: pl.DataFrame
+) -> None:
+    """Retire and mint households and replace changed memberships.
+
+    ``minted``: household_id, kind; ``add`` and ``drop``: membership rows. A membership that changes is dropped and
+    added in one transaction.
+    """
+    event = {"run_id": run_id, "subject": "household", "old_id": None, "new_id": None}
+    retire = update(household).where(household.c.household_id == bindparam("old")).values(retired_to=bindparam("new"))
+    for rows in chunks(retired.to_dicts()):
+        with engine.begin() as connection:
+            connection.execute(retire, [{"old": row["old_id"], "new": row["new_id"]} for row in rows])
+            connection.execute(
+                insert(lineage),
+                [
+                    {**event, "event": "retire", "old_id": row["old_id"], "new_id": row["new_id"] or None}
+                    for row in rows
+                ],
+            )
+    keys = ["household_id", "person_id"]
+    remove = delete(membership).where(
+        membership.c.household_id == bindparam("of_household"), membership.c.person_id == bindparam("of_person")
+    )
+    replaced = drop.select(keys).join(add.select(keys), on=keys, how="semi")
+    for rows in chunks(
+        drop.join(replaced, on=keys, how="anti").select(of_household=keys[0], of_person=keys[1]).to_dicts()
+    ):
+        with engine.begin() as connection:
+            connection.execute(remove, rows)
+    kinds = dict(minted.iter_rows())
+    before = set(replaced.iter_rows())
+    for rows in chunks(add.sort(keys).to_dicts()):
+        fresh = sorted({row["household_id"] for row in rows} & kinds.keys())
+        again = [
+            {"of_household": row["household_id"], "of_person": row["person_id"]}
+            for row in rows
+            if (row["household_id"], row["person_id"]) in before
+        ]
+        with engine.begin() as connection:
+            if fresh:
+                connection.execute(
+                    insert(household), [{"household_id": one, "kind": kinds.pop(one)} for one in fresh]
+                )
+                connection.execute(insert(lineage), [{**event, "event": "mint", "new_id": one} for one in fresh])
+            if again:
+                connection.execute(remove, again)
+            connection.execute(insert(membership), list(rows))

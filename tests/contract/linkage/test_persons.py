@@ -58,6 +58,17 @@ def test_who_moved_out_and_back_has_two_numbers_that_follow(town, person_draft, 
     assert together(a, b)
 
 
+@pytest.mark.parametrize(("left", "people"), [("2015-03-31", 1), ("", 2)])
+def test_a_number_is_valid_as_long_as_the_residence_beside_it(town, person_draft, left, people):
+    same = {"name": "佐藤 誠", "kana": "サトウ マコト", "birth": "1970-03-04", "sex": "1"}
+    stay = {"kind": "residence", "category": "identity", "valid_from": "2001-04-01", "valid_to": left}
+    again = {"kind": "residence", "category": "identity", "valid_from": "2019-04-01", "valid_to": ""}
+    town.add("ledger", "1", person_draft(**same, numbers=[("atena", "1", CITY)]), facts=[(0, stay)])
+    town.add("ledger", "2", person_draft(**same, numbers=[("atena", "2", CITY)]), facts=[(0, again)])
+    link(town.engine, "run")
+    assert len(town.partition()) == people
+
+
 def test_twins_stay_two(town, person_draft, together):
     home = {"birth": "2012-07-07", "place": ("桜町", "3-4"), "phone": "0422334455", "sex": "2"}
     [a] = town.add("school", "1", person_draft("高橋 美咲", "タカハシ ミサキ", **home))
