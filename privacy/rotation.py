@@ -58,10 +58,12 @@ def retire(engine: Engine, keyring: Keyring) -> tuple[int, ...]:
 
 def _behind(engine: Engine, version: int) -> bool:
     """Tell whether any data key is wrapped under another key than ``version``."""
+    current = version.to_bytes(2, "big")
     with engine.connect() as conn:
         for table, _, wrapped in WRAPPED:
-            for row in conn.execution_options(yield_per=STEP).execute(select(wrapped).select_from(table)):
-                if int.from_bytes(row[0][:2], "big") != version:
+            query = select(wrapped).select_from(table)
+            with conn.execution_options(yield_per=STEP).execute(query) as rows:
+                if any(key[:2] != current for key in rows.scalars()):
                     return True
     return False
 

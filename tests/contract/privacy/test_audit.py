@@ -137,7 +137,8 @@ def test_an_act_without_an_entry_is_found(kept):
         "recorded_at": "2026-11-01T00:00:00.000000Z",
         "digest": bytes(32),
     }
-    change(kept, insert(act).values(row))
+    with kept.engine.begin() as conn:
+        conn.execute(insert(act), row)
     assert faults(kept) == [Fault.ENTRY_MISSING]
 
 

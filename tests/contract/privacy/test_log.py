@@ -3,12 +3,14 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from privacy import verify
+from privacy import audit, verify
 from privacy.log import decision_instant, entries, prove, record, staff_pseudonym, subject_pseudonym
 from privacy.log.sequencer import BATCH
 from privacy.log.tiles import LogFiles
@@ -255,6 +257,58 @@ def test_a_kill_around_the_commit_of_the_checkpoint_changes_nothing_in_the_end(l
 
 def killed(*_):
     raise Killed
+
+
+def test_writers_and_sequencers_at_once_lose_and_repeat_nothing(log):
+    def write(_):
+        for _ in range(10):
+            log.record(7)
+
+    def sequence(_):
+        return sum(log.sequence() for _ in range(10))
+
+    with ThreadPoolExecutor(5) as pool:
+        written = [pool.submit(write, number) for number in range(3)]
+        sequenced = [pool.submit(sequence, number) for number in range(2)]
+        for task in written:
+            task.result()
+        added = sum(task.result() for task in sequenced)
+    assert added + log.sequence() == 210
+    acts = []
+    verified(log, each=lambda _, entry: acts.append(json.loads(entry)["act"]))
+    assert len(set(acts)) == len(acts) == 210
+    assert audit.verify(log.engine, log.dir, log.key).clean
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from privacy.keyring import open_keyring
+from privacy.log import Sequencer, record
+from schemas.store import open_store
+url, root = sys.argv[1], Path(sys.argv[2])
+engine, keyring = open_store(url), open_keyring(root / "keys", None)
+sequencer = Sequencer(engine, root / "log", keyring, "musubi.test/log")
+print("at work", flush=True)
+while True:
+    with engine.begin() as conn:
+        for number in range(40):
+            record(conn, "disclosure", {"n": number})
+    sequencer.run()
+"""
+
+
+def test_a_killed_process_leaves_a_whole_log(log, tmp_path):
+    url = log.engine.url.render_as_string(hide_password=False)
+    for wait in (0.02, 0.11, 0.23):
+        with subprocess.Popen([sys.executable, "-c", WORKER, url, str(tmp_path)], stdout=subprocess.PIPE) as worker:
+            assert worker.stdout.readline() == b"at work\n"
+            time.sleep(wait)
+            worker.kill()
+        log.sequence()
+        report = audit.verify(log.engine, log.dir, log.key)
+        assert (report.findings, report.pending, report.size % 40) == ((), 0, 0)
+    assert report.size > 0
 
 
 def test_the_verifier_is_one_file_that_runs_without_musubi(log, tmp_path):
