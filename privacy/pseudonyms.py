@@ -1,13 +1,12 @@
 """Outward ids: what a recipient sees instead of an internal id.
 
-A pseudonym is HMAC-SHA256 over kind and internal id, cut to 128 bits, in lower-case base32 (26 characters),
-under a key derived for one recipient and one epoch. Two recipients cannot join their sets; a new epoch gives
-new pseudonyms by design. HMAC has no way back: the desk resolves through the recipient's own rows of table
-``pseudonym``, or by computing over the candidates it may show.
+A pseudonym is HMAC-SHA256 over kind and internal id, cut to 128 bits, as 32 hexadecimal digits, under a key
+derived for one recipient and one epoch. Two recipients cannot join their sets; a new epoch gives new pseudonyms
+by design. HMAC has no way back: the desk resolves through the recipient's own rows of table ``pseudonym``, or
+by computing over the candidates it may show.
 """
 
 import hashlib
-from base64 import b32encode
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
@@ -37,14 +36,16 @@ class PseudonymDomain:
 
     def outward_all(self, kind: str, internal_ids: Iterable[int | str]) -> list[str]:
         """Give the pseudonyms of many ids of one kind, in their order (states copied, RFC 2104 otherwise)."""
-        inner, outer, prefix = self._inner.copy, self._outer.copy, f"{kind}:"
+        keyed = self._inner.copy()
+        keyed.update(f"{kind}:".encode())
+        inner, outer = keyed.copy, self._outer.copy
         found = []
         for internal_id in internal_ids:
             inside = inner()
-            inside.update(f"{prefix}{internal_id}".encode())
+            inside.update(str(internal_id).encode())
             outside = outer()
             outside.update(inside.digest())
-            found.append(b32encode(outside.digest()[:_BYTES])[:26].decode().lower())
+            found.append(outside.digest()[:_BYTES].hex())
         return found
 
     def remember(self, conn: Connection, kind: str, internal_ids: Iterable[int]) -> dict[int, str]:

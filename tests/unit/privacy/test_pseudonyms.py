@@ -1,7 +1,5 @@
-import base64
 import hashlib
 import hmac
-import re
 
 import pytest
 from hypothesis import given
@@ -19,9 +17,7 @@ KEYRING = Keyring.from_material(KeyMaterial(bytes(range(32)), ((1, bytes(32)),),
 @given(st.integers(0, 2**53), st.sampled_from(["person", "household"]))
 def test_it_is_hmac_sha256_under_the_recipients_key(internal_id, kind):
     digest = hmac.digest(KEYRING.derive("pseudonym/5:kaigo/1"), f"{kind}:{internal_id}".encode(), hashlib.sha256)
-    expected = base64.b32encode(digest[:16]).decode().rstrip("=").lower()
-    assert PseudonymDomain(KEYRING, "kaigo").outward(kind, internal_id) == expected
-    assert re.fullmatch(r"[a-z2-7]{26}", expected)
+    assert PseudonymDomain(KEYRING, "kaigo").outward(kind, internal_id) == digest[:16].hex()
 
 
 def test_recipients_epochs_and_kinds_share_nothing():
