@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from desk.console import READING_PURPOSES
 from desk.context import Desk, desk_of
-from desk.readers import PRESENT, REASONS, Reader, reader_of
+from desk.readers import PRESENT, REASONS, reader_of, stated_in, statement_of
 from desk.refusals import NotShown, QueryRefused
 from desk.views import HouseholdView, Inclusion, Query, Reading, Results, Shape
+from privacy.policy import Reader
 from schemas.errors import AccessDenied
 
 router = APIRouter()
@@ -49,20 +50,29 @@ REFUSALS: dict[int | str, dict[str, object]] = {
 }
 
 
-def _reader(request: Request, authorization: Annotated[str, Header()] = "") -> Reader:
+class Caller:
+    """Who calls: the reader and the coded answers of the first minute."""
+
+    def __init__(self, reader: Reader, statement: tuple[str, ...]) -> None:
+        self.reader = reader
+        self.statement = statement
+
+
+def _caller(request: Request, authorization: Annotated[str, Header()] = "") -> Caller:
     desk = desk_of(request)
     now = desk.clock()
     session = desk.sessions.read(authorization.removeprefix("Bearer ").strip(), now)
     if session is None or not session.reason:
         raise HTTPException(401, "sign_in")
     try:
-        return reader_of(desk.workspace, session, now)
+        reader = reader_of(desk.workspace, session.staff, session.purpose, now, stated=stated_in(session))
     except AccessDenied:
         raise HTTPException(401, "sign_in") from None
+    return Caller(reader, statement_of(session))
 
 
 At = Annotated[Desk, Depends(desk_of)]
-As = Annotated[Reader, Depends(_reader)]
+As = Annotated[Caller, Depends(_caller)]
 
 
 @router.get("/", include_in_schema=False)
@@ -91,27 +101,27 @@ def sign_in(desk: At, body: SignIn) -> Token:
 
 
 @router.post("/api/v1/persons/search", tags=["readings"], responses=REFUSALS)
-def search(desk: At, reader: As, query: Query) -> Results:
+def search(desk: At, caller: As, query: Query) -> Results:
     """Find persons by at least two kinds of clue or a full name; clues travel in the body only."""
-    return desk.reads.find(reader, query)
+    return desk.reads.find(caller.reader, query, caller.statement)
 
 
 @router.get("/api/v1/households/{ref}", tags=["readings"], responses=REFUSALS)
-def household(desk: At, reader: As, ref: str) -> HouseholdView:
+def household(desk: At, caller: As, ref: str) -> HouseholdView:
     """Show the living household of the person behind a reference."""
-    return desk.reads.household(reader, ref)
+    return desk.reads.household(caller.reader, ref, caller.statement)
 
 
 @router.get("/api/v1/log", tags=["log"], responses=REFUSALS)
-def log(desk: At, reader: As) -> tuple[Reading, ...]:
+def log(desk: At, caller: As) -> tuple[Reading, ...]:
     """List the reader's own latest entries, newest first."""
-    return desk.reads.readings(reader)
+    return desk.reads.readings(caller.reader)
 
 
 @router.get("/api/v1/log/{act_id}", tags=["log"], responses=REFUSALS)
-def log_entry(desk: At, reader: As, act_id: str) -> Inclusion:
+def log_entry(desk: At, caller: As, act_id: str) -> Inclusion:
     """Show one of the reader's own entries with its inclusion proof."""
-    return desk.reads.inclusion(reader, act_id)
+    return desk.reads.inclusion(caller.reader, act_id)
 
 
 def refuse(app: FastAPI) -> None:

@@ -12,10 +12,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from desk.context import Desk, desk_of
 from desk.languages import LANGUAGES, catalogue, negotiate
-from desk.readers import PRESENT, REASONS, Reader, reader_of
+from desk.readers import PRESENT, REASONS, reader_of, stated_in, statement_of
 from desk.refusals import NotShown, QueryRefused
 from desk.sessions import SESSION_SECONDS, Session
 from desk.views import Query
+from privacy.policy import Reader
 from schemas.errors import AccessDenied
 from schemas.vocabulary import Purpose
 
@@ -47,7 +48,8 @@ class Visit:
     @property
     def reader(self) -> Reader:
         """The reader this visit stands for."""
-        return reader_of(self.desk.workspace, self.session, self.now)
+        session = self.session
+        return reader_of(self.desk.workspace, session.staff, session.purpose, self.now, stated=stated_in(session))
 
     def page(self, name: str, status: int = 200, **values: object) -> Response:
         """Answer with a page; a first visit gets the anonymous session its forms are bound to."""
@@ -212,7 +214,7 @@ def find(
 
     def answer() -> Response:
         try:
-            results = visit.desk.reads.find(visit.reader, query)
+            results = visit.desk.reads.find(visit.reader, query, statement_of(visit.session))
         except QueryRefused as refusal:
             return visit.page("find", 422, query=query, results=None, fault=refusal.code)
         return visit.page("find", query=query, results=results, fault="")
@@ -223,7 +225,12 @@ def find(
 @router.get("/households/{ref}")
 def household(visit: At, ref: str) -> Response:
     """Show the household of the person behind a reference."""
-    return _signed_in(visit, lambda: visit.page("household", view=visit.desk.reads.household(visit.reader, ref)))
+    return _signed_in(
+        visit,
+        lambda: visit.page(
+            "household", view=visit.desk.reads.household(visit.reader, ref, statement_of(visit.session))
+        ),
+    )
 
 
 @router.get("/log")

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from desk.codes import code_labels
 from desk.languages import catalogue
 
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -29,7 +30,7 @@ class Pages:
     def render(self, name: str, language: str, **values: object) -> str:
         """Return one page in one language."""
         return self._environment.get_template(f"{name}.html").render(
-            t=catalogue(language), language=language, page=name, **values
+            t=catalogue(language), codes=code_labels(language), language=language, page=name, **values
         )
 
 

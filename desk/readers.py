@@ -1,11 +1,11 @@
 """From a signed-in worker to the reader the policy judges."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from desk.sessions import Session
+from privacy.policy import Reader
 from schemas.errors import AccessDenied
-from schemas.vocabulary import AgencyKind, Purpose, StaffRole
+from schemas.vocabulary import Purpose
 from schemas.workspace import Workspace
 
 PRESENT = ("self", "family", "supporter", "representative", "telephone", "nobody")
@@ -15,26 +15,21 @@ REASONS = ("came", "referred", "visit", "own_case", "meeting")
 """Why the worker looks, coded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who reads, for what, when."""
-
-    agency_id: str
-    agency_kind: AgencyKind
-    role: StaffRole
-    staff_id: str
-    purpose: Purpose
-    instant: datetime
-    stated: frozenset[str]
-
-
-def reader_of(workspace: Workspace, session: Session, now: datetime) -> Reader:
-    """Return the reader a session stands for; refuse workers the directory no longer lists."""
-    worker = workspace.staff.get(session.staff)
+def reader_of(workspace: Workspace, staff: str, purpose: str, now: datetime, *, stated: frozenset[str]) -> Reader:
+    """Return the reader a worker is; refuse workers the directory does not list."""
+    worker = workspace.staff.get(staff)
     if worker is None:
         raise AccessDenied("the worker is not in the directory")
     agency = workspace.agencies[worker.agency]
-    stated = frozenset(
-        (*(f"present:{code}" for code in session.present), *([f"reason:{session.reason}"] * bool(session.reason)))
-    )
-    return Reader(agency.id, agency.kind, worker.role, worker.id, Purpose(session.purpose), now, stated)
+    return Reader(agency.id, agency.kind, worker.role, worker.id, Purpose(purpose), now, stated)
+
+
+def stated_in(session: Session) -> frozenset[str]:
+    """Return what the policy needs to know of the first minute: that it was stated, not what."""
+    given = {"present": session.present, "reason": session.reason}
+    return frozenset(name for name, answer in given.items() if answer)
+
+
+def statement_of(session: Session) -> tuple[str, ...]:
+    """Return the coded answers of the first minute as the log keeps them."""
+    return (*(f"present:{code}" for code in session.present), f"reason:{session.reason}")

@@ -1,9 +1,10 @@
 """What the API and the console need of the query service."""
 
+from collections.abc import Collection
 from typing import Protocol
 
-from desk.readers import Reader
 from desk.views import HouseholdView, Inclusion, Query, Reading, Results
+from privacy.policy import Reader
 
 
 class Reads(Protocol):
@@ -12,11 +13,11 @@ class Reads(Protocol):
     NotShown and QueryRefused are the only refusals; a NotShown was recorded as well.
     """
 
-    def find(self, reader: Reader, query: Query) -> Results:
+    def find(self, reader: Reader, query: Query, statement: Collection[str] = ()) -> Results:
         """Find persons by at least two kinds of clue or a full name."""
         ...
 
-    def household(self, reader: Reader, ref: str) -> HouseholdView:
+    def household(self, reader: Reader, ref: str, statement: Collection[str] = ()) -> HouseholdView:
         """Show the living household of the person behind a reference."""
         ...
 

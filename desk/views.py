@@ -31,9 +31,14 @@ class Basis(Shape):
     """Why a part may be seen: the kind of basis and the policy row or consent it rests on."""
 
     kind: str
-    """own_programme, consent, session, statute, first_minute, emergency …"""
+    """own_programme, consent, statute, session, emergency."""
     rule: str = ""
     """Id of the policy row."""
+    label_ja: str = ""
+    label_en: str = ""
+    article_ja: str = ""
+    """The article of law the row rests on."""
+    article_en: str = ""
 
 
 class Part(Shape):
@@ -160,11 +165,14 @@ class Found(Shape):
     """One person found."""
 
     ref: str
+    opening: str
+    """What opens the household: the reference with the proof of how this person was found."""
     identity: Identity
     whereabouts: Whereabouts
     matched: tuple[str, ...]
     """Kinds of the query that met this person: name, kana, birth, address, phone."""
-    agencies: tuple[Card, ...] = ()
+    cards: tuple[Card, ...] = ()
+    """Agencies that may be pointed to."""
 
 
 class Results(Shape):
@@ -206,4 +214,8 @@ class Inclusion(Shape):
     size: int = 0
     root: str = ""
     checkpoint: str = ""
+    key: str = ""
+    """The log's public key in its text form (vkey)."""
+    receipt: str = ""
+    """The offline receipt (C2SP tlog-proof); verifies without Musubi."""
     verified: bool = False

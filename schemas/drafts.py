@@ -42,9 +42,7 @@ class ConsentDraft:
     categories: tuple[tuple[Category, Tier], ...] = ()
     purposes: tuple[str, ...] = ()
     valid_from: PartialDate | None = None
-    """The first day; without a whole day the consent grants nothing."""
     valid_to: PartialDate | None = None
-    """The first day on which it no longer holds: a paper valid until 31 March (〜3月31日まで) says 1 April here."""
     given_by: str = ""
     """``self`` (本人), ``representative`` (法定代理人), ``guardian`` (後見人)."""
     method: str = ""

@@ -1,6 +1,7 @@
 """The console and the API over a hand-filled query service: forms, sessions, headers, languages, refusals."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from desk import build_app
-from desk.readers import Reader
 from desk.refusals import NotShown, QueryRefused
 from desk.views import (
     Agency,
@@ -29,7 +29,8 @@ from desk.views import (
     Whereabouts,
     Withheld,
 )
-from schemas.workspace import Workspace
+from privacy.policy import Reader
+from schemas.workspace import Directory, Workspace
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 AGENCY = Agency(id="kaigo", name="介護保険課", name_en="Long-term Care Insurance", contact="内線 2101")
@@ -60,19 +61,22 @@ class FilledReads:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Reader, object]] = []
+        self.statement: tuple[str, ...] = ()
 
-    def find(self, reader: Reader, query: Query) -> Results:
+    def find(self, reader: Reader, query: Query, statement: Collection[str] = ()) -> Results:
         self.calls.append((reader, query))
+        self.statement = tuple(statement)
         if not query.name:
             raise QueryRefused("too_little")
         found = (
             (
                 Found(
                     ref="P-1",
+                    opening="P-1",
                     identity=MEMBER.identity,
                     whereabouts=Whereabouts(),
                     matched=("name",),
-                    agencies=(CARD,),
+                    cards=(CARD,),
                 ),
             )
             if query.name == "結城花子"
@@ -80,7 +84,7 @@ class FilledReads:
         )
         return Results(found=found, proof=PROOF)
 
-    def household(self, reader: Reader, ref: str) -> HouseholdView:
+    def household(self, reader: Reader, ref: str, statement: Collection[str] = ()) -> HouseholdView:
         self.calls.append((reader, ref))
         if ref != "P-1":
             raise NotShown(ref)
@@ -149,7 +153,8 @@ def test_the_journey_from_sign_in_to_household(client: TestClient, reads: Filled
     assert isinstance(query, Query)
     assert query.name == "結城花子"
     assert (reader.staff_id, reader.agency_id, reader.purpose) == ("w1", "desk", "consultation")
-    assert reader.stated == {"present:self", "present:family", "reason:came"}
+    assert reader.stated == {"present", "reason"}
+    assert reads.statement == ("present:self", "present:family", "reason:came")
     assert reader.instant == NOW
 
 
@@ -291,7 +296,5 @@ def test_demo_sign_in_exists_on_demo_workspaces_only(workspace: Workspace, reads
     assert client.post("/api/v1/session", json=body).status_code == 403
 
 
-def directory(workspace: Workspace):
-    from schemas.workspace import Directory
-
+def directory(workspace: Workspace) -> Directory:
     return Directory(agency=tuple(workspace.agencies.values()), staff=tuple(workspace.staff.values()))

@@ -1,0 +1,58 @@
+"""Read the published views of one generation; every answer names the generation once and keeps to it."""
+
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
+
+from desk.clues import Clue
+from schemas.tables import SEARCH_KINDS, person, setting, view_member, view_search, view_source
+
+LIVING = "living"
+"""The household actually living together; the register household (世帯) is another fact."""
+
+
+def generation_of(conn: Connection) -> int:
+    """Return the generation readers see now; 0 before the first publication."""
+    value = conn.execute(select(setting.c.value).where(setting.c.name == "generation")).scalar_one_or_none()
+    return int(value or 0)
+
+
+def _visible(view: Table, generation: int) -> Any:
+    return and_(view.c.g_from <= generation, view.c.g_to > generation)
+
+
+def current_person(conn: Connection, person_id: int) -> int:
+    """Follow a person id through merges to the one that stands now."""
+    seen: set[int] = set()
+    while person_id not in seen:
+        seen.add(person_id)
+        after = conn.execute(select(person.c.retired_to).where(person.c.person_id == person_id)).scalar_one_or_none()
+        if after is None:
+            break
+        person_id = after
+    return person_id
+
+
+def met_clues(conn: Connection, generation: int, clues: tuple[Clue, ...]) -> dict[int, frozenset[str]]:
+    """Return by which search kinds each person meets the clues."""
+    met: dict[int, set[str]] = {}
+    tokens = [pair for clue in clues for pair in clue.tokens]
+    wanted = or_(*(and_(view_search.c.token == token, view_search.c.kind == kind) for kind, token in tokens))
+    query = select(view_search.c.person_id, view_search.c.kind).where(wanted, _visible(view_search, generation))
+    for person_id, kind in conn.execute(query.distinct()):
+        met.setdefault(person_id, set()).add(SEARCH_KINDS[kind])
+    return {person_id: frozenset(kinds) for person_id, kinds in met.items()}
+
+
+def living_households(conn: Connection, generation: int, person_id: int) -> list[int]:
+    """Return the living household(s) a person belongs to."""
+    query = select(view_member.c.household_id).where(
+        view_member.c.person_id == person_id, view_member.c.kind == LIVING, _visible(view_member, generation)
+    )
+    return sorted(conn.execute(query).scalars())
+
+
+def sources_of(conn: Connection, generation: int) -> dict[str, RowMapping]:
+    """Return how old each source is in a generation."""
+    rows = conn.execute(select(view_source).where(_visible(view_source, generation))).mappings()
+    return {row["source_id"]: row for row in rows}

@@ -1,0 +1,246 @@
+"""The query service: the one way by which people and programs read about households.
+
+A reading goes: one generation, one instant, one decision for everybody who could be shown, the sealed parts the
+decision allows opened in one batch, the answer made, its entry recorded, all committed, and only then handed
+out. A refusal is recorded as well. Nothing is cached between readings: a withdrawal holds at the next one.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, RowMapping
+
+from desk import rows
+from desk.assembly import (
+    Setting,
+    Subject,
+    ages_of,
+    cards_of,
+    identity_of,
+    member_of,
+    wanted_parts,
+    whereabouts_of,
+)
+from desk.clues import CLUE_OF, CLUES, clues_of, enough
+from desk.log_room import LogRoom
+from desk.openings import Openings
+from desk.refusals import NotShown
+from desk.sealed import open_parts
+from desk.views import Agency, Found, HouseholdView, Inclusion, Proof, Query, Reading, Results
+from privacy.keyring import Keyring
+from privacy.log import decision_instant, record, staff_pseudonym, subject_pseudonym
+from privacy.policy import (
+    CATEGORIES,
+    Decisions,
+    Policy,
+    Reader,
+    SeenMember,
+    decide,
+    searchable,
+    visible_facts,
+    visible_members,
+    visible_mentions,
+)
+from privacy.pseudonyms import PseudonymDomain
+from privacy.tokens import TokenMinter
+
+OPENING_LABEL = "desk opening v1"
+SHOWN = 20
+"""Persons listed by one search; more ask for one more clue."""
+PERSON = "person"
+SEARCH_ACT = "reading.search"
+HOUSEHOLD_ACT = "reading.household"
+
+
+class Service:
+    """Readings of one workspace for the console, the API and the command line."""
+
+    def __init__(
+        self, engine: Engine, keyring: Keyring, policy: Policy, log: LogRoom, agencies: Iterable[Agency] = ()
+    ) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._policy = policy
+        self._log = log
+        self._agencies = {agency.id: agency for agency in agencies}
+        self._minter = TokenMinter(keyring)
+        self._openings = Openings(keyring.derive(OPENING_LABEL))
+
+    def find(self, reader: Reader, query: Query, statement: Collection[str] = ()) -> Results:
+        """Find persons by at least two kinds of clue or a full name.
+
+        ``statement`` holds the coded answers of the desk's first minute for the log.
+        """
+        clues = clues_of(query, self._minter)
+        with self._engine.begin() as conn:
+            reader = self._at_decision(conn, reader)
+            generation = rows.generation_of(conn)
+            met = {
+                person: kinds for person, kinds in rows.met_clues(conn, generation, clues).items() if enough(kinds)
+            }
+            seen = searchable(conn, self._policy, reader, generation, met.keys(), met)
+            domain = PseudonymDomain(self._keyring, reader.agency_id)
+            refs = dict(zip(seen, domain.outward_all(PERSON, seen), strict=True))
+            ranked = sorted(seen, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
+            listed = ranked[:SHOWN]
+            domain.remember(conn, PERSON, listed)
+            decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
+            subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]
+            setting = self._setting(conn, subjects, rows.sources_of(conn, generation))
+            place = {person: number for number, person in enumerate(listed)}
+            found = tuple(
+                Found(
+                    ref=subject.ref,
+                    opening=self._openings.write(reader, subject.ref, met[subject.person_id]),
+                    identity=identity_of(setting, subject),
+                    whereabouts=whereabouts_of(setting, subject),
+                    matched=_clues_met(met[subject.person_id]),
+                    cards=cards_of(setting, subject),
+                )
+                for subject in sorted(subjects, key=lambda subject: place[subject.person_id])
+            )
+            asked = {"clues": [clue.kind for clue in clues], "statement": list(statement)}
+            proof = self._record(conn, SEARCH_ACT, reader=reader, generation=generation, decided=decided, asked=asked)
+        return Results(found=found, more=len(ranked) > SHOWN, proof=proof)
+
+    def household(self, reader: Reader, ref: str, statement: Collection[str] = ()) -> HouseholdView:
+        """Show the living household of the person behind a reference or an opening; raise NotShown otherwise."""
+        with self._engine.begin() as conn:
+            reader = self._at_decision(conn, reader)
+            generation = rows.generation_of(conn)
+            bare, kinds = self._openings.read(reader, ref)
+            domain = PseudonymDomain(self._keyring, reader.agency_id)
+            known = domain.inward(conn, PERSON, bare)
+            subjects: list[Subject] = []
+            decided: list[Decisions] = []
+            if known is not None:
+                opener = rows.current_person(conn, known)
+                decided = self._decide(conn, reader, generation, {opener: kinds})
+                if not decided[0].absent(opener):
+                    members = self._members(conn, decided[0], opener)
+                    others = members.keys() - {opener}
+                    if others:
+                        decided.append(decided[0].beside(conn, others))
+                    refs = domain.remember(conn, PERSON, [opener, *sorted(others)])
+                    subjects = [
+                        replace(subject, membership=members.get(subject.person_id))
+                        for part in decided
+                        for subject in self._subjects(conn, part, refs)
+                    ]
+                    subjects.sort(key=lambda subject: (subject.person_id != opener, subject.ref))
+            sources = rows.sources_of(conn, generation)
+            setting = self._setting(conn, subjects, sources)
+            shown = tuple(
+                member_of(setting, subject, asked_for=number == 0) for number, subject in enumerate(subjects)
+            )
+            proof = self._record(
+                conn,
+                HOUSEHOLD_ACT,
+                reader=reader,
+                generation=generation,
+                decided=decided if subjects else [],
+                asked={"statement": list(statement)},
+            )
+        if not shown:
+            raise NotShown("nothing there or nothing to show")
+        return HouseholdView(ref=bare, members=shown, ages=ages_of(setting, shown, sources), proof=proof)
+
+    def readings(self, reader: Reader) -> tuple[Reading, ...]:
+        """List the reader's own latest entries, newest first."""
+        return self._log.readings(reader)
+
+    def inclusion(self, reader: Reader, act_id: str) -> Inclusion:
+        """Show one of the reader's own entries with its proof."""
+        return self._log.inclusion(reader, act_id)
+
+    def _at_decision(self, conn: Connection, reader: Reader) -> Reader:
+        """Move the reader to the instant of decision: never before the newest entry of the log."""
+        return replace(reader, instant=datetime.fromisoformat(decision_instant(conn, reader.instant)))
+
+    def _decide(
+        self, conn: Connection, reader: Reader, generation: int, found: Mapping[int, frozenset[str]]
+    ) -> list[Decisions]:
+        """Decide persons by how many attributes they were found by, one batch for each number."""
+        batches: dict[int, list[int]] = {}
+        for person_id, kinds in found.items():
+            batches.setdefault(self._policy.attributes(kinds), []).append(person_id)
+        return [
+            decide(conn, self._policy, reader, generation, batch, attributes)
+            for attributes, batch in sorted(batches.items())
+        ]
+
+    def _members(self, conn: Connection, decisions: Decisions, opener: int) -> dict[int, SeenMember]:
+        """Return the members of the opener's living household that exist for the reader, the opener among them."""
+        households = rows.living_households(conn, decisions.generation, opener)
+        members = visible_members(conn, decisions, households)
+        together = {member.household_id for member in members if member.person_id == opener}
+        return {member.person_id: member for member in members if member.household_id in together}
+
+    def _subjects(self, conn: Connection, decisions: Decisions, refs: Mapping[int, str]) -> list[Subject]:
+        """Read what the reader may see of the persons of one decided batch."""
+        mentions = visible_mentions(conn, decisions, decisions.asked)
+        facts = visible_facts(conn, decisions, decisions.asked)
+        return [
+            Subject(
+                person_id,
+                refs[person_id],
+                decisions,
+                [mention for mention in mentions if mention.person_id == person_id],
+                [fact for fact in facts if fact.person_id == person_id],
+            )
+            for person_id in sorted(decisions.asked)
+        ]
+
+    def _setting(self, conn: Connection, subjects: Iterable[Subject], sources: Mapping[str, RowMapping]) -> Setting:
+        """Open, in one batch, exactly what the decisions allow."""
+        wanted = wanted_parts(mention for subject in subjects for mention in subject.mentions)
+        ages = {name: str(row["as_of"]) for name, row in sources.items()}
+        return Setting(open_parts(conn, self._keyring, wanted), ages, self._agencies)
+
+    def _record(
+        self,
+        conn: Connection,
+        kind: str,
+        *,
+        reader: Reader,
+        generation: int,
+        decided: Iterable[Decisions],
+        asked: Mapping[str, list[str]],
+    ) -> Proof:
+        """Record the reading: one entry whatever the number of persons, each under the log's own pseudonym."""
+        subjects = {
+            subject_pseudonym(self._keyring, person_id): {
+                str(category): [
+                    decisions.best_tier(person_id, category).name.lower(),
+                    *(basis.id for basis in decisions.reasons(person_id, category)),
+                ]
+                for category in CATEGORIES
+                if decisions.best_tier(person_id, category)
+            }
+            for decisions in decided
+            for person_id in decisions.asked
+        }
+        body = {
+            "agency": reader.agency_id,
+            "staff": staff_pseudonym(self._keyring, reader.staff_id),
+            "role": str(reader.role),
+            "purpose": str(reader.purpose),
+            "policy": self._policy.version,
+            "digest": self._policy.digest,
+            "generation": generation,
+            "subjects": subjects,
+            **{name: value for name, value in asked.items() if value},
+        }
+        act_id = record(conn, kind, body, at=reader.instant)
+        return Proof(
+            act_id=act_id,
+            policy=self._policy.version,
+            generation=generation,
+            instant=reader.instant.isoformat(),
+            purpose=reader.purpose,
+        )
+
+
+def _clues_met(kinds: frozenset[str]) -> tuple[str, ...]:
+    return tuple(clue for clue in CLUES if any(CLUE_OF[kind] == clue for kind in kinds))
