@@ -22,8 +22,8 @@ from linkage.normalise import (
     room_of,
 )
 from schemas.drafts import MentionDraft
-from schemas.values.addresses import Address
-from schemas.values.dates import PartialDate
+from schemas.values.addresses import Address, parse_address
+from schemas.values.dates import PartialDate, parse_date
 from schemas.values.names import PersonName
 
 HOUSEHOLD_KIND = "setai"
@@ -72,13 +72,18 @@ def query_keys(
     *,
     name: str = "",
     kana: str = "",
-    birth: PartialDate | None = None,
-    address: Address | None = None,
+    birth: PartialDate | str | None = None,
+    address: Address | str | None = None,
     phone: str = "",
 ) -> dict[str, str]:
-    """Return the strings to search for, by kind; the caller mints tokens of them."""
+    """Return the strings to search for, by kind; the caller mints tokens of them.
+
+    A birth date or address may be as typed; a date that cannot be read raises ValueError.
+    """
     tokens = _name_keys(PersonName(full=name, kana=kana)) if name or kana else {}
-    _birth_keys(tokens, birth)
+    _birth_keys(tokens, parse_date(birth) if isinstance(birth, str) else birth)
+    if isinstance(address, str):
+        address = parse_address(address)
     if address is not None:
         tokens.update(_address_keys(address))
     if folded := folded_phone(phone):
@@ -177,5 +182,10 @@ def _address_keys(address: Address) -> dict[str, str]:
     town, lot = folded_town(address.town), folded_lot(address.lot)
     if not town or not lot:
         return {}
-    place = f"{town}-{lot}"
-    return {"town_lot": place, "dwelling": f"{place}/{room_of(address.building)}" if address.building else place}
+    room = room_of(address.building) if address.building else ""
+    block, *numbers = lot.split("-")
+    if len(numbers) > 1 and not room:
+        # 1-2-305: the third number of a lot is a room
+        room = numbers.pop()
+    place = "-".join((town, block, *numbers))
+    return {"town_lot": place, "dwelling": f"{place}/{room}" if room else place}

@@ -146,6 +146,22 @@ def test_a_query_finds_what_a_mention_wrote():
     assert {kind for kind in asked if asked[kind] == wrote[kind]} >= {"name_folded", "kana_full", "birth_date"}
 
 
+def test_a_query_may_be_typed_as_people_write():
+    asked = query_keys(birth="昭和25年1月2日", address="結市結町三丁目２番３号", phone="03-1234-5678")
+    address = Address("", town="結町3丁目", lot="2-3")
+    wrote = mention_keys(mention(birth=PartialDate("1950-01-02", "day"), addresses=(address,))).tokens
+    assert asked["birth_date"] == wrote["birth_date"]
+    assert asked["town_lot"] == wrote["town_lot"]
+
+
+def test_a_room_is_read_from_the_building_or_from_a_third_number():
+    one = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3", building="コーポ結 305号室"),)))
+    other = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3-305"),)))
+    bare = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3"),)))
+    assert one.tokens["dwelling"] == other.tokens["dwelling"] != bare.tokens["dwelling"]
+    assert one.tokens["town_lot"] == other.tokens["town_lot"] == bare.tokens["town_lot"]
+
+
 def test_an_all_zero_number_is_no_number():
     assert mention_keys(mention(identifiers=(Identifier("kaigo", "0000000000"),))).identifiers == []
 

@@ -172,5 +172,10 @@ def town(make_town):
 
 
 @pytest.fixture
+def key_token():
+    return lambda source, key: token("key", f"{source}/{key}")
+
+
+@pytest.fixture
 def person_draft():
     return draft
