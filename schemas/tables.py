@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -378,6 +379,12 @@ def _generation() -> list[Column[object]]:
     ]
 
 
+def _ended(view: str) -> Index:
+    """Index only the rows that a later generation ended: the sweep looks for them, readers never do."""
+    ended = text(f"g_to < {GENERATION_OPEN}")
+    return Index(f"ix_{view}_ended", "g_to", sqlite_where=ended, postgresql_where=ended)
+
+
 view_mention = Table(
     "view_mention",
     metadata,
@@ -399,6 +406,7 @@ view_mention = Table(
     Column("closed", SmallInteger, nullable=False),
     Index("ix_view_mention_person", "person_id"),
     Index("ix_view_mention_mention", "mention_id"),
+    _ended("view_mention"),
 )
 view_source = Table(  # how old each source is in a generation
     "view_source",
@@ -408,6 +416,7 @@ view_source = Table(  # how old each source is in a generation
     Column("agency_id", String, nullable=False),
     Column("programme", String, nullable=False),
     Column("as_of", String, nullable=False),
+    _ended("view_source"),
 )
 view_member = Table(
     "view_member",
@@ -423,6 +432,7 @@ view_member = Table(
     Column("valid_to", String, nullable=False),
     Index("ix_view_member_household", "household_id"),
     Index("ix_view_member_person", "person_id"),
+    _ended("view_member"),
 )
 view_fact = Table(
     "view_fact",
@@ -436,6 +446,7 @@ view_fact = Table(
     Column("as_of", String, nullable=False),
     *_fact_columns(),
     Index("ix_view_fact_person", "person_id"),
+    _ended("view_fact"),
 )
 view_search = Table(
     "view_search",
@@ -445,6 +456,7 @@ view_search = Table(
     Column("token", BigInteger, nullable=False),
     Column("person_id", BigInteger, nullable=False),
     Index("ix_view_search_token", "token", "kind"),
+    _ended("view_search"),
 )
 
 pseudonym = Table(  # the way back from the outward ids a recipient was shown

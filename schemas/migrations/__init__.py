@@ -1,0 +1,1 @@
+"""Alembic migrations of a workspace's database; run by ``schemas.store.migrate``."""
