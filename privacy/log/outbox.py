@@ -5,7 +5,7 @@ An entry is canonical JSON (sorted keys, no blanks, ASCII)::
     {"act": id, "at": instant, "body": {...}, "kind": "disclosure", "v": 1}
 
 It holds no personal data: people appear as pseudonyms of the log's own domain, and text that is not ASCII is
-refused, so that no name, address or note can slip in.
+refused, and so are long numbers, so that no name, address, note or telephone number can slip in.
 """
 
 import hashlib
@@ -29,15 +29,18 @@ ENTRY_LIMIT = 65_535
 LOG_DOMAIN = "log"
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 _TEXT = re.compile(r"[ -~]*")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d(?:-?\d){9,14}(?![0-9A-Za-z])")
+"""10 to 15 digits standing alone: a telephone, insured, addressee or individual number, never a date or a hash."""
 
 
 def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime | None = None) -> str:
     """Record an act in the caller's transaction and give its random id.
 
     ``kind`` is a lower-case word (``disclosure``, ``run.sync`` ...). ``body`` holds codes, counts, pseudonyms and
-    hashes: ASCII text, integers, booleans, None, lists and mappings of those. ``body["agency"]`` and
-    ``body["staff"]`` (a :func:`staff_pseudonym`) say who acted, ``body["run"]`` names the row of the run ledger.
-    Raises ValueError, naming the key and never the value, where the body holds anything else or is too long.
+    hashes: ASCII text without long numbers, integers, booleans, None, lists and mappings of those.
+    ``body["agency"]`` and ``body["staff"]`` (a :func:`staff_pseudonym`) say who acted, ``body["run"]`` names the
+    row of the run ledger. Raises ValueError, naming the key and never the value, where the body holds anything
+    else or is too long.
     """
     if not _KIND.fullmatch(kind):
         raise ValueError("the kind of an act is a lower-case word of at most 40 characters")
@@ -83,7 +86,7 @@ def _refuse_personal(value: Any, where: str) -> None:
     match value:
         case None | bool() | int():
             return
-        case str() if _TEXT.fullmatch(value):
+        case str() if _TEXT.fullmatch(value) and not _NUMBER.search(value):
             return
         case Mapping():
             for key, inner in value.items():
@@ -94,4 +97,4 @@ def _refuse_personal(value: Any, where: str) -> None:
             for position, inner in enumerate(value):
                 _refuse_personal(inner, f"{where}[{position}]")
         case _:
-            raise ValueError(f"{where}: an entry holds ASCII text and whole numbers only")
+            raise ValueError(f"{where}: an entry holds codes, hashes and whole numbers only")

@@ -69,6 +69,38 @@ class Sequencer:
                 head = self._extend(head, batch)
                 added += len(batch)
 
+    def rebuild(self) -> int:
+        """Write a lost log directory anew from the database, up to the signed size; give the number of entries.
+
+        Refuses a directory that holds anything, and a database whose entries do not give the signed root: a
+        rebuilt log is the same log or none.
+        """
+        self._dir.mkdir(parents=True, exist_ok=True)
+        with _turn(self._dir):
+            if any(not path.name.startswith(".") for path in self._dir.iterdir()):
+                raise LedgerCorrupt(f"{self._dir}: not empty; move it away as evidence first")
+            head = self._head()
+            if head is None:
+                return 0
+            self._compose(head, write=False)
+            self._compose(head, write=True)
+            self._files.write({CHECKPOINT: head.text.encode()})
+            return head.size
+
+    def _compose(self, head: Checkpoint, *, write: bool) -> None:
+        """Grow the tree of ``head`` from the database; its root must be the signed one."""
+        edge, open_bundle = Edge(0, []), list[bytes]()
+        while edge.size < head.size:
+            batch = self._batch(edge.size)[: head.size - edge.size]
+            if not batch:
+                raise LedgerCorrupt(f"outbox: the entry for leaf {edge.size} is gone")
+            files = edge.append(open_bundle, batch)
+            if write:
+                self._files.write(files)
+                self._files.drop_partials(files)
+        if edge.root() != head.root:
+            raise LedgerCorrupt("outbox: the entries are not those that were signed")
+
     def _head(self) -> Checkpoint | None:
         with self._engine.connect() as conn:
             text = conn.execute(

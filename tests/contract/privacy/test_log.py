@@ -120,14 +120,58 @@ def test_a_worker_finds_her_own_readings_by_a_pseudonym_of_the_log_alone(log):
     assert entries(log.engine, staff="worker-7") == []
 
 
+NUMBERS = [{"number": text} for text in ("0312345678", "tel 090-1234-5678", "123456789012", "a/001234567890123")]
+
+
 @pytest.mark.parametrize(
     "body",
-    [{"name": "結城"}, {"結城": 1}, {"deep": [{"name": "ﾕｳｷ"}]}, {"share": 0.5}, {"raw": b"x"}, {"line": "a\nb"}],
+    [
+        {"name": "結城"},
+        {"結城": 1},
+        {"deep": [{"name": "ﾕｳｷ"}]},
+        {"share": 0.5},
+        {"raw": b"x"},
+        {"line": "a\nb"},
+        *NUMBERS,
+    ],
 )
 def test_text_that_could_be_personal_is_refused_without_being_quoted(log, body):
     with pytest.raises(ValueError, match="body") as caught, log.engine.begin() as conn:
         record(conn, "disclosure", body)
     assert "結城" not in str(caught.value)
+
+
+def test_dates_hashes_pseudonyms_and_file_names_are_recorded(log):
+    texts = ["2026-11-01", "20261124T051209-12345678", "URE_20261101.csv", "0" * 32, "2026-11-24T05:12:09.113204Z"]
+    [act_id] = log.record(1, texts=texts)
+    assert entries(log.engine, act_id=act_id)[0].body["texts"] == texts
+
+
+def test_a_lost_directory_is_written_anew_and_is_the_same_log(log, tmp_path):
+    log.record(BATCH + 700)
+    log.sequence()
+    log.record(1)
+    before = log.files()
+    with pytest.raises(LedgerCorrupt, match="not empty"):
+        log.sequencer().rebuild()
+    log.dir.rename(tmp_path / "lost")
+    assert log.sequencer().rebuild() == BATCH + 700
+    rebuilt = log.files()
+    assert rebuilt.items() <= before.items()
+    assert set(before) - set(rebuilt) == set(), "one checkpoint, one set of tiles"
+    assert log.sequence() == 1
+    assert audit.verify(log.engine, log.dir, log.key).clean
+
+
+def test_a_directory_is_not_written_anew_from_a_changed_database(log, tmp_path):
+    log.record(300)
+    log.sequence()
+    log.dir.rename(tmp_path / "lost")
+    with log.engine.begin() as conn:
+        conn.execute(update(outbox).where(outbox.c.leaf_index == 17).values(entry=b"{}"))
+    with pytest.raises(LedgerCorrupt, match="not those that were signed"):
+        log.sequencer().rebuild()
+    assert log.files() == {}
 
 
 def test_an_entry_that_no_bundle_can_hold_is_refused(log):
