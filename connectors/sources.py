@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors import presets
+from connectors.deliveries import Source
+from connectors.transports.files import FileSource
 from schemas.errors import ConfigurationError
 from schemas.source import SourceDefinition
 from schemas.workspace import Workspace, explain_fault
 
-__all__ = ["load_source", "load_sources"]
+__all__ = ["load_source", "load_sources", "open_source"]
 
 
 def load_sources(workspace: Workspace) -> dict[str, SourceDefinition]:
@@ -48,6 +50,21 @@ def load_source(path: Path, workspace: Workspace | None = None) -> SourceDefinit
     if workspace is not None and definition.agency not in workspace.agencies:
         raise ConfigurationError(f"{path}: agency: {definition.agency} is not in agencies.toml")
     return definition
+
+
+def open_source(definition: SourceDefinition, root: Path) -> Source:
+    """Open a source; relative paths of its transport are relative to ``root``, the workspace directory."""
+    match definition.transport.kind:
+        case "files":
+            return FileSource(definition, root)
+        case "sql":
+            from connectors.transports.sql import SqlSource
+
+            return SqlSource(definition, root)
+        case "fhir":
+            from connectors.transports.fhir import FhirSource
+
+            return FhirSource(definition, root)
 
 
 def _explain(path: Path, faults: list[Any]) -> Iterator[str]:

@@ -229,7 +229,8 @@ class SourceGuards(Settings):
     number_values: Annotated[int, Field(ge=1)] = 20
     number_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """Share of twelve-digit values that pass the 個人番号 check from which a column is one."""
-    unknown_columns: Literal["warn", "hold"] = "warn"
+    changed_columns: Literal["hold", "warn"] = "hold"
+    """What happens when mapped columns are missing while unknown ones stand there: most likely a rename."""
 
 
 class SourceDefinition(Settings):
@@ -249,8 +250,8 @@ class SourceDefinition(Settings):
     protects: bool = False
     mode: Mode = "snapshot"
     cadence: str = "daily"
-    scopes: tuple[str, ...] = ("",)
-    """What a snapshot is authoritative for; values of ``record.scope``."""
+    scopes: tuple[str, ...] = ()
+    """What a snapshot is authoritative for, values of ``record.scope``; empty: the whole source."""
     issuer: str = ""
     """Issuer of the source's numbers; empty: the municipality code."""
     identity: Annotated[tuple[str, ...], Field(min_length=1)]

@@ -1,0 +1,170 @@
+"""FHIR R4 sources: a Bulk Data directory of NDJSON files, or a server searched over HTTP.
+
+Either way a data row is one Patient with the resources that refer to it, as one JSON cell. Resources that refer to a
+patient nobody delivered, and lines that are no JSON, are faults of their own.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from connectors.deliveries import Chunk, Delivery, RawFault
+from connectors.numbers import may_hold_numbers
+from connectors.transports.files import Undated, declared_date, file_hash, is_unfinished
+from schemas.errors import ConfigurationError, SourceUnavailable
+from schemas.source import Fhir, SourceDefinition
+
+__all__ = ["HEADER", "FhirSource", "ResourceTable"]
+
+HEADER = ("Patient.id", "resource")
+CHUNK = 1000
+PARTS = {"RelatedPerson": "related", "Encounter": "encounters"}
+Json = dict[str, Any]
+
+
+class FhirSource:
+    """A directory of bulk exports, one folder per export, or a server."""
+
+    def __init__(self, definition: SourceDefinition, root: Path) -> None:
+        if not isinstance(definition.transport, Fhir):
+            raise ConfigurationError(f"{definition.id}: transport: not fhir")
+        if bool(definition.transport.path) == bool(definition.transport.url):
+            raise ConfigurationError(f"{definition.id}: transport: give either path or url")
+        self.definition = definition
+        self.transport = definition.transport
+        self.root = root
+        self.waiting: tuple[str, ...] = ()
+
+    def deliveries(self, known_hashes: AbstractSet[str]) -> Iterator[Delivery]:
+        """List exports that are not known yet, oldest first."""
+        if self.transport.url:
+            from connectors.transports.fhir_server import server_delivery
+
+            delivery = server_delivery(self.definition, self.transport)
+            if delivery.content_hash not in known_hashes:
+                yield delivery
+            return
+        folder = self.root / self.transport.path
+        if not folder.is_dir():
+            raise SourceUnavailable(f"{self.definition.id}: folder {self.transport.path} is not there")
+        waiting: list[str] = []
+        found: list[Delivery] = []
+        for export in sorted(entry for entry in folder.glob(self.transport.pattern) if entry.is_dir()):
+            files = [export / f"{kind}.ndjson" for kind in self.transport.resources]
+            files = [path for path in files if path.is_file()]
+            hashes = [file_hash(path) for path in files]
+            if not files or not all(hashes) or any(is_unfinished(path) for path in export.iterdir()):
+                waiting.append(export.name)
+                continue
+            digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
+            if digest in known_hashes:
+                continue
+            as_of = declared_date(self.transport, export.name)
+            opener = partial(ResourceTable, self.definition, files)
+            chosen = opener if as_of else partial(Undated, export.name, opener)
+            found.append(Delivery(self.definition, export.name, digest, as_of, chosen))
+        self.waiting = tuple(waiting)
+        yield from sorted(found, key=lambda delivery: (delivery.as_of, delivery.name))
+
+
+class ResourceTable:
+    """Resources joined by the patient they refer to."""
+
+    def __init__(self, definition: SourceDefinition, files: list[Path]) -> None:
+        self.definition = definition
+        self.header = HEADER
+        self.problem: tuple[str, str] = ("", "")
+        self._files = {path.stem: path for path in files}
+        self._suspect: bool | None = None
+        if "Patient" not in self._files:
+            self.problem = ("missing-file", "no Patient.ndjson; wait for the whole export")
+            return
+        for path in files:
+            if not _ends_whole(path):
+                self.problem = ("truncated", f"{path.name} breaks off; wait for the whole export")
+
+    def suspects_numbers(self) -> bool:
+        """Whether any resource may hold an individual number."""
+        if self._suspect is None:
+            self._suspect = any(may_hold_numbers(text) for path in self._files.values() for _, text in _lines(path))
+        return self._suspect
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Read patients with what refers to them."""
+        referring: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        faults: list[RawFault] = []
+        for kind, part in PARTS.items():
+            for line, text in _lines(self._files.get(kind)):
+                resource = _parse(text)
+                patient = patient_of(resource) if resource else ""
+                if not patient:
+                    faults.append(RawFault(line, "not-fhir" if not resource else "no-patient", ("", text)))
+                else:
+                    referring[patient][part].append(text)
+        rows: list[tuple[int, list[str]]] = []
+        for line, text in _lines(self._files.get("Patient")):
+            resource = _parse(text)
+            if not resource or resource.get("resourceType") != "Patient" or not resource.get("id"):
+                faults.append(RawFault(line, "not-fhir", ("", text)))
+                continue
+            patient = str(resource["id"])
+            rows.append((line, [patient, _bundle(text, referring.pop(patient, {}))]))
+            if len(rows) >= CHUNK:
+                yield rows, faults
+                rows, faults = [], []
+        for patient in sorted(referring):
+            faults.append(RawFault(0, "unknown-patient", (patient, _bundle("null", referring[patient]))))
+        yield rows, faults
+
+
+def _bundle(patient: str, parts: dict[str, list[str]]) -> str:
+    members = ",".join(f'"{part}":[{",".join(sorted(parts.get(part, ())))}]' for part in PARTS.values())
+    return f'{{"patient":{patient.strip()},{members}}}'
+
+
+def bundle_text(patient: Json, related: list[Json], encounters: list[Json]) -> str:
+    """Write a row's cell from resources that came over HTTP; equal content gives equal text."""
+    texts = {"related": [_dump(found) for found in related], "encounters": [_dump(found) for found in encounters]}
+    return _bundle(_dump(patient), texts)
+
+
+def _dump(resource: Json) -> str:
+    return json.dumps(resource, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _lines(path: Path | None) -> Iterator[tuple[int, str]]:
+    if path is None:
+        return
+    with path.open("rb") as handle:
+        for line, raw in enumerate(handle, 1):
+            if raw.strip():
+                yield line, raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+
+
+def _parse(text: str) -> Json | None:
+    try:
+        found = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def patient_of(resource: Json) -> str:
+    """Whose resource it is: RelatedPerson.patient, Encounter.subject."""
+    target = resource.get("patient") or resource.get("subject") or {}
+    reference = target.get("reference", "") if isinstance(target, dict) else ""
+    kind, _, patient = str(reference).rpartition("/")
+    return patient if kind.endswith("Patient") else ""
+
+
+def _ends_whole(path: Path) -> bool:
+    """Tell whether the last line is whole: a newline behind it, or JSON that closes."""
+    last = ""
+    for _, text in _lines(path):
+        last = text
+    return not last or last.endswith("}")
