@@ -12,11 +12,12 @@ import numpy as np
 
 from musubi.city.arrays import Texts, as_texts
 from musubi.city.calendars import day
+from musubi.city.fhir import Bundle, address, encounter, human_name, patient, related_person
 from musubi.city.ledger import household_numbers
 from musubi.city.noise import address_text
 from musubi.city.places import Dwellings
 from musubi.city.population import RESIDENT, TODAY, Population, blank_people, resident_numbers
-from musubi.city.sheets import KEY_SEPARATOR, Sheet, layouts, stacked
+from musubi.city.sheets import KEY_SEPARATOR, Sheet, folded, layouts, numbered, stacked
 
 FIRST_SERIAL = 900_000_000
 """Numbers of planted people never depend on the size of the city."""
@@ -104,7 +105,7 @@ def story_sheet(source: str, person: Population, planted: Planted) -> Sheet | No
         if any(column in record["cells"] for record in told):
             sheet[column] = as_texts([_cell(record["cells"].get(column, ""), person, planted) for record in told])
     for row, record in enumerate(told):
-        key = KEY_SEPARATOR.join(sheet[column][row] for column in identity_columns()[source])
+        key = folded(KEY_SEPARATOR.join(sheet[column][row] for column in identity_columns()[source]))
         for role, someone in record["who"].items():
             sheet.mention(as_texts([key]), role, np.array([planted.person[someone]]))
     return sheet
@@ -131,6 +132,9 @@ def write_families(person: Population, dwellings: Dwellings, planted: Planted, p
     for record in stories():
         for someone in record["who"].values():
             sources[someone].add(record["source"])
+    for told in _data("patients.toml")["patient"]:
+        for someone in (told["who"], *(parent["who"] for parent in told.get("related", ()))):
+            sources[someone].add("child_support")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
@@ -153,3 +157,27 @@ def write_families(person: Population, dwellings: Dwellings, planted: Planted, p
                     " ".join(sorted(sources[name])),
                 ]
             )
+
+
+def with_story_patients(bundle: Bundle, planted: Planted) -> Bundle:
+    """Return the FHIR delivery with the families' patients in it."""
+    for told in _data("patients.toml")["patient"]:
+        key = told["id"]
+        bundle.patients.append(patient(key, told.get("numbers", {}), _human(told)))
+        bundle.mentions.append((as_texts([key]), "subject", np.array([planted.person[told["who"]]])))
+        for number, parent in enumerate(told.get("related", ()), 1):
+            bundle.related.append(related_person(f"{key}-r{number}", key, parent["code"], _human(parent)))
+            bundle.mentions.append(
+                (as_texts([key]), numbered("guardian", number), np.array([planted.person[parent["who"]]]))
+            )
+        for number, met in enumerate(told.get("encounter", ()), 1):
+            bundle.encounters.append(encounter(f"{key}-e{number}", key, met["day"], met["class"], met["reason"]))
+    return bundle
+
+
+def _human(told: dict[str, Any]) -> dict[str, Any]:
+    made = {"name": human_name(*told["name"]), "gender": told["gender"], "birthDate": told.get("birth", "")}
+    made["phone"] = told.get("phone", "")
+    if "address" in told:
+        made["address"] = address(*told["address"])
+    return made

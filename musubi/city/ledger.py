@@ -8,6 +8,7 @@ import numpy as np
 
 from musubi.city.arrays import Flags, Ints, Texts, chosen, coded, generator, padded, plain, texts
 from musubi.city.calendars import EPOCH, written
+from musubi.city.cases import Scene
 from musubi.city.noise import WIDE, birth_note, birth_text
 from musubi.city.places import Dwellings, towns
 from musubi.city.population import (
@@ -79,9 +80,9 @@ class Entries:
         return Entries(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-def make_ledger(person: Population, dwellings: Dwellings, seed: int) -> Sheet:
+def make_ledger(scene: Scene) -> Sheet:
     """All rows of the register, history rows first for each person."""
-    rng = generator(seed, "ledger")
+    person, dwellings, rng = scene.person, scene.dwellings, generator(scene.seed, "ledger")
     held = np.flatnonzero(person.state != UNREGISTERED)
     moved = person.past_dwelling[held] >= 0
     changed = rng.random(len(held)) < 0.42

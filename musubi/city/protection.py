@@ -6,12 +6,12 @@ import numpy as np
 
 from musubi.city.arrays import Ints, Texts, as_texts, chosen, generator
 from musubi.city.calendars import written
+from musubi.city.cases import Scene
 from musubi.city.households import CHILD, HEAD, LONE_PARENT, SINGLE
 from musubi.city.ledger import full_name, household_numbers
 from musubi.city.noise import address_text, birth_text
-from musubi.city.places import Dwellings
 from musubi.city.population import RESIDENT, TODAY, Population
-from musubi.city.sheets import Sheet, joined_keys, write_csv
+from musubi.city.sheets import Sheet, joined_keys, numbered, write_csv
 
 ORDERS = 0.0006
 """Orders per resident, with at least two in any city (assumed)."""
@@ -31,10 +31,10 @@ def protected_people(person: Population, seed: int) -> tuple[Ints, Ints]:
     return picked[: len(against)], known
 
 
-def make_protection(person: Population, dwellings: Dwellings, seed: int) -> Sheet:
+def make_protection(scene: Scene) -> Sheet:
     """One row per order; children of the household are protected with her."""
-    rng = generator(seed, "protection")
-    rows, against = protected_people(person, seed)
+    person, dwellings, rng = scene.person, scene.dwellings, generator(scene.seed, "protection")
+    rows, against = protected_people(person, scene.seed)
     sheet = Sheet("protection", len(rows))
     sheet["宛名番号"] = person.number[rows]
     sheet["支援措置番号"] = as_texts(
@@ -95,14 +95,6 @@ def _children(sheet: Sheet, person: Population, rows: Ints, key: Texts) -> None:
         sheet.mention(key, numbered("co_protected", number + 1), children[number])
 
 
-def numbered(role: str, number: int) -> str:
-    """Role of a numbered mention (``child#2`` of a source definition) in the truth file."""
-    return role if number == 0 else f"{role}/{number}"
-
-
 def write_protection(sheet: Sheet, systems: Path, as_of: str) -> None:
     """``protection/SHIEN_YYYYMMDD.csv`` in CP932."""
     write_csv(sheet, systems / "protection" / f"SHIEN_{as_of}.csv", "cp932")
-
-
-__all__ = ["make_protection", "numbered", "protected_people", "write_protection"]

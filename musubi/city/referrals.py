@@ -4,71 +4,38 @@ from pathlib import Path
 
 import numpy as np
 
-from musubi.city.arrays import Ints, Texts, as_texts, chosen, generator, plain, texts
+from musubi.city.arrays import as_texts, chosen, generator, plain, texts
 from musubi.city.calendars import written
+from musubi.city.cases import (
+    DESK,
+    HOUKATSU,
+    NEEDS,
+    Scene,
+    case_days,
+    case_numbers,
+    companions,
+    consents,
+    kin,
+    only,
+    pick,
+    sexes,
+)
 from musubi.city.households import CHILD
-from musubi.city.noise import address_text, rates, write_people
-from musubi.city.places import Dwellings
-from musubi.city.population import GONE, RESIDENT, TODAY, Population
+from musubi.city.population import TODAY
 from musubi.city.sheets import Sheet, write_csv
 
-NEEDS = (
-    "病気・健康・障害",
-    "住まい",
-    "収入・生活費",
-    "家族との関係",
-    "子育て",
-    "介護",
-    "ひきこもり・不登校",
-    "仕事探し",
-)
-DESK = "福祉まるごと相談窓口"
+GRADES = ("小1", "小2", "小3", "小4", "小5", "小6", "中1", "中2", "中3", "高1", "高2", "高3")
 
 
-def case_numbers(prefix: str, days: Ints) -> Texts:
-    """Case numbers by year and running number (MSW-2026-0417)."""
-    return as_texts([f"{prefix}-{1900 + number // 365}-{row + 5000:06d}" for row, number in enumerate(days.tolist())])
-
-
-def companions(person: Population, rows: Ints) -> Ints:
-    """Somebody of age in the same living household, -1 where there is none."""
-    found = np.full(len(rows), -1)
-    adult = person.age() >= 18
-    for step in (1, -1, 2, -2):
-        other = rows + step
-        inside = (other >= 0) & (other < len(person))
-        other = np.where(inside, other, 0)
-        fits = inside & (person.living[other] == person.living[rows]) & adult[other] & (found < 0)
-        found = np.where(fits & (other != rows), other, found)
-    return found
-
-
-def kin(person: Population, rows: Ints, others: Ints) -> Texts:
-    """Return what ``others`` are to ``rows``, in a word."""
-    younger = person.birth[others] - person.birth[rows]
-    woman = person.sex[others] == 2
-    near = np.abs(younger) < 6000
-    words = np.where(
-        near,
-        np.where(woman, "妻", "夫"),
-        np.where(younger > 0, np.where(woman, "長女", "長男"), np.where(woman, "母", "父")),
-    ).astype(object)
-    same = near & (person.sex[others] == person.sex[rows])
-    words[same] = "同居人"
-    return words
-
-
-def make_hospital(person: Population, dwellings: Dwellings, seed: int, noise: float) -> Sheet:
+def make_hospital(scene: Scene) -> Sheet:
     """Referrals of hospital patients; patients carry no number of the city."""
-    rng = generator(seed, "hospital")
+    person, rng = scene.person, generator(scene.seed, "hospital")
     age = person.age()
-    able = np.flatnonzero((person.state != GONE) & (person.state <= RESIDENT) & ~person.planted & (age >= 18))
-    size = int((person.state == RESIDENT).sum() * rates()["cases"]["hospital"])
-    weight = np.where(age[able] >= 65, 4.0, 1.0)
-    rows = rng.choice(able, size, replace=False, p=weight / weight.sum())
+    rows = pick(scene, rng, age >= 18, "hospital", np.where(age >= 65, 4.0, 1.0))
+    size = len(rows)
     sheet = Sheet("hospital", size)
-    written_as = write_people(person, rows, rng, noise)
-    when = TODAY - rng.integers(1, 900, size)
+    written_as = scene.writing(rows, rng)
+    when = case_days(rng, size)
     key = case_numbers("MSW", when)
     sheet["連絡票番号"] = key
     sheet["連絡日"] = written(when, "iso")
@@ -76,8 +43,8 @@ def make_hospital(person: Population, dwellings: Dwellings, seed: int, noise: fl
     sheet["患者氏名"] = written_as.name()
     sheet["患者フリガナ"] = written_as.kana()
     sheet["患者生年月日"] = written_as.birth_text("iso")
-    sheet["患者性別"] = np.where(person.sex[rows] == 1, "男", "女").astype(object)
-    sheet["患者住所"] = address_text(dwellings, written_as.dwelling, written_as.moved)
+    sheet["患者性別"] = sexes(person, rows)
+    sheet["患者住所"] = scene.address(written_as)
     sheet["患者電話番号"] = written_as.phone
     stayed = rng.random(size) < 0.7
     sheet["入院日"] = written(np.where(stayed, when - rng.integers(1, 40, size), -1), "iso")
@@ -88,11 +55,11 @@ def make_hospital(person: Population, dwellings: Dwellings, seed: int, noise: fl
     sheet["連絡内容"] = chosen(
         rng, size, ("退院後の生活に不安。", "介護の申請を考えている。", "家族の疲れが見える。", "")
     )
-    sheet["連絡先機関"] = chosen(rng, size, ("", "地域包括支援センター", DESK), (0.5, 0.35, 0.15))
+    sheet["連絡先機関"] = chosen(rng, size, ("", HOUKATSU, DESK), (0.5, 0.35, 0.15))
     other = companions(person, rows)
     named = (other >= 0) & (rng.random(size) < 0.6)
     other = np.where(named, other, -1)
-    carer = write_people(person, np.maximum(other, 0), rng, noise)
+    carer = scene.writing(other, rng)
     for column, values in (
         ("介護者氏名", carer.name()),
         ("介護者フリガナ", carer.kana()),
@@ -100,7 +67,8 @@ def make_hospital(person: Population, dwellings: Dwellings, seed: int, noise: fl
         ("介護者電話番号", carer.phone),
         ("介護者同居", texts(size, "同居")),
     ):
-        sheet[column] = np.where(named, values, "").astype(object)
+        sheet[column] = only(named, values)
+    consents(sheet, rng, when, key)
     sheet.mention(key, "subject", rows)
     sheet.mention(key, "carer", other)
     sheet.plant(連絡票番号="", 連絡日="2026-10-01", 患者氏名="番号　無夫")
@@ -109,39 +77,35 @@ def make_hospital(person: Population, dwellings: Dwellings, seed: int, noise: fl
     return sheet
 
 
-def make_school(person: Population, dwellings: Dwellings, seed: int, noise: float) -> Sheet:
+def make_school(scene: Scene) -> Sheet:
     """Absence reports about pupils, written by schools in era dates."""
-    rng = generator(seed, "school")
+    person, rng = scene.person, generator(scene.seed, "school")
     age = person.age()
-    pupils = np.flatnonzero(
-        (age >= 7) & (age < 18) & (person.role == CHILD) & (person.state == RESIDENT) & ~person.planted
-    )
-    size = min(len(pupils), int((person.state == RESIDENT).sum() * rates()["cases"]["school"]))
-    rows = rng.choice(pupils, size, replace=False)
+    rows = pick(scene, rng, (age >= 7) & (age < 18) & (person.role == CHILD), "school")
+    size = len(rows)
     sheet = Sheet("school", size)
-    pupil = write_people(person, rows, rng, noise)
-    when = TODAY - rng.integers(1, 200, size)
+    pupil = scene.writing(rows, rng)
+    when = case_days(rng, size, 300)
     key = case_numbers("KS", when)
     sheet["連絡票番号"] = key
     sheet["連絡日"] = written(when, "iso")
     grade = np.clip(((TODAY - 214 - person.birth[rows]) / 365.25).astype(np.int64) - 6, 0, 11)
-    labels = ("小1", "小2", "小3", "小4", "小5", "小6", "中1", "中2", "中3", "高1", "高2", "高3")
-    sheet["学年"] = as_texts([labels[number] for number in grade.tolist()])
+    sheet["学年"] = as_texts([GRADES[number] for number in grade.tolist()])
     loose = rng.random(size) < 0.3
     sheet["児童生徒氏名"] = np.where(loose, pupil.name(""), pupil.name()).astype(object)
     sheet["児童生徒フリガナ"] = np.where(loose, pupil.kana(""), pupil.kana()).astype(object)
     sheet["生年月日"] = pupil.birth_text("era")
-    sheet["性別"] = np.where(person.sex[rows] == 1, "男", "女").astype(object)
-    sheet["住所"] = address_text(dwellings, pupil.dwelling, pupil.moved)
+    sheet["性別"] = sexes(person, rows)
+    sheet["住所"] = scene.address(pupil)
     parent = companions(person, rows)
-    guardian = write_people(person, np.maximum(parent, 0), rng, noise)
+    guardian = scene.writing(parent, rng)
     for column, values in (
         ("保護者氏名", np.where(loose, guardian.name(""), guardian.name())),
         ("保護者フリガナ", np.where(loose, guardian.kana(""), guardian.kana())),
         ("保護者続柄", kin(person, rows, np.maximum(parent, 0))),
         ("保護者電話番号", guardian.phone),
     ):
-        sheet[column] = np.where(parent >= 0, values, "").astype(object)
+        sheet[column] = only(parent >= 0, values)
     sheet["欠席開始日"] = written(when - rng.integers(10, 120, size), "iso")
     sheet["欠席日数"] = plain(rng.integers(5, 90, size))
     reasons = ("不登校", "病気", "家庭の事情", "家族の世話", "その他")

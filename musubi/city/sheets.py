@@ -1,15 +1,17 @@
 """One delivery in memory: columns under the system's own header, who stands in each row, and how it goes to disk."""
 
 import tomllib
+import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
-from musubi.city.arrays import Flags, Ints, Texts, texts
+from musubi.city.arrays import Flags, Ints, Texts, as_texts, texts
 
 CHUNK = 100_000
 KEY_SEPARATOR = "/"
@@ -24,6 +26,10 @@ def layouts() -> dict[str, list[str]]:
     return found
 
 
+Mentions: TypeAlias = tuple[Texts, str, Ints]
+"""Record keys, role and person, one entry each per mention; -1 means nobody."""
+
+
 class Sheet:
     """Rows of one source; unset columns stay empty. Mentions go to the truth file."""
 
@@ -31,8 +37,7 @@ class Sheet:
         self.source = source
         self.size = size
         self.columns: dict[str, Texts] = {}
-        self.mentions: list[tuple[Texts, str, Ints]] = []
-        """Record keys, role and person, one entry each per mention; -1 means nobody."""
+        self.mentions: list[Mentions] = []
         self.bad: list[list[str]] = []
         """Planted rows that no mapping can take."""
 
@@ -79,7 +84,19 @@ def joined_keys(*parts: Texts) -> Texts:
     made: Texts = parts[0]
     for part in parts[1:]:
         made = made + KEY_SEPARATOR + part
-    return made
+    return as_texts([folded(text) for text in made.tolist()])
+
+
+def folded(text: str) -> str:
+    """Return a key as it is compared: compatibility forms folded, no outer spaces."""
+    return (
+        text if text.isascii() else "/".join(unicodedata.normalize("NFKC", part).strip() for part in text.split("/"))
+    )
+
+
+def numbered(role: str, number: int) -> str:
+    """Return the role of a numbered mention in the truth file: the first has none, then ``child/1``, ``child/2``."""
+    return role if number <= 1 else f"{role}/{number - 1}"
 
 
 def stacked(first: Sheet, *others: Sheet) -> Sheet:
@@ -131,19 +148,21 @@ def write_csv(sheet: Sheet, path: Path, encoding: str, *, newline: str = "\r\n",
             planted = []
 
 
-def write_truth(sheets: Iterable[Sheet], person: Texts, register: Texts, living: Texts, path: Path) -> int:
+def write_truth(
+    sources: Iterable[tuple[str, list[Mentions]]], person: Texts, register: Texts, living: Texts, path: Path
+) -> int:
     """``truth.csv``: one line per (source, key, role); returns their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write("source,record_key,role,person,register_household,living_household\n")
-        for sheet in sheets:
-            for key, role, rows in sheet.mentions:
+        for source, mentions in sources:
+            for key, role, rows in mentions:
                 known = rows >= 0
                 picked = rows[known]
                 frame = pl.DataFrame(
                     {
-                        "source": pl.Series([sheet.source]).new_from_index(0, len(picked)),
+                        "source": pl.Series([source]).new_from_index(0, len(picked)),
                         "record_key": pl.Series(key[known].tolist(), dtype=pl.String),
                         "role": pl.Series([role]).new_from_index(0, len(picked)),
                         "person": pl.Series(person[picked].tolist(), dtype=pl.String),

@@ -74,3 +74,31 @@ def test_households_split_on_the_register_live_together(city):
         if row["register_household"]:
             homes.setdefault(row["living_household"], set()).add(row["register_household"])
     assert sum(1 for registers in homes.values() if len(registers) > 1) >= 5
+
+
+def test_every_agency_delivers_in_its_own_shape(city):
+    names = {
+        str(path.relative_to(city[0] / "systems")) for path in (city[0] / "systems").rglob("*") if path.is_file()
+    }
+    assert {
+        "ledger/URE_20261101.csv",
+        "protection/SHIEN_20261101.csv",
+        "care_ledger/KAIGO_20261101.csv",
+        "care_events/IDO_202610.csv",
+        "houkatsu/SOUDAN_20261101.xlsx",
+        "disability/shogai.db",
+        "child_support/20261101/Patient.ndjson",
+        "child_allowance/JIFU_20261101.csv",
+        "hospital/MSW_20261101.csv",
+        "jiritsu/JIRITSU_20261101.csv",
+        "seiho/SEIHO_20261101.csv",
+        "desk_meeting/KAIGI_20261101.csv",
+        "resources/SHIGEN_20261101.csv",
+    } <= names
+
+
+def test_a_resident_stands_in_at_least_two_and_a_half_records(city):
+    report = city[1]
+    assert report.records >= 2.5 * report.people
+    assert report.bad_rows >= 20
+    assert sum(report.per_source.values()) == report.records
