@@ -6,10 +6,11 @@ What is not in these answers does not exist for the reader; nothing says that so
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from privacy.batches import bind_ids, id_set, live
 from privacy.policy.book import Vector
@@ -179,10 +180,12 @@ def visible_mentions(conn: Connection, decisions: Decisions, person_ids: Collect
     return seen
 
 
-def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection[int]) -> list[SeenFact]:
-    """Return the coded facts of these persons that the reader sees at summary or full.
+def _live_facts(
+    conn: Connection, decisions: Decisions, person_ids: Collection[int]
+) -> Iterator[tuple[Row[Any], Vector, int]]:
+    """Yield the facts that may exist for the reader: the row, the tiers of its mention and its own tier (not none).
 
-    A fact about two persons (続柄, kinship) needs at least pointer on membership for both.
+    A fact about two persons (続柄, kinship) exists only with at least pointer on membership for both.
     """
     rows = conn.execute(
         text(f"""
@@ -197,25 +200,31 @@ def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection
         """),
         {"ids": bind_ids(person_ids), "g": decisions.generation},
     ).all()
-    others = {row.other_person_id for row in rows if row.other_person_id is not None} - set(person_ids)
+    others = {row.other_person_id for row in rows if row.other_person_id is not None} - decisions.asked
     beside = decisions.beside(conn, others)
-    seen: list[SeenFact] = []
     for row in rows:
-        vector = decisions.mention_vector(row.person_id, row.mention_id, row.source_agency_id)
         if row.category not in POSITION:
             continue
+        vector = decisions.mention_vector(row.person_id, row.mention_id, row.source_agency_id)
         tier = vector[POSITION[Category(row.category)]]
         if row.sensitive:
             tier = min(tier, vector[SENSITIVE])
+        if row.other_mention_id is not None and tier:
+            ground = beside if row.other_person_id in others else decisions
+            known = vector[MEMBERSHIP] and row.other_person_id is not None
+            other = ground.mention_vector(row.other_person_id, row.other_mention_id, row.other_agency_id)
+            if not known or not other[MEMBERSHIP]:
+                continue
+        if tier:
+            yield row, vector, tier
+
+
+def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection[int]) -> list[SeenFact]:
+    """Return the coded facts of these persons that the reader sees at summary or full."""
+    seen: list[SeenFact] = []
+    for row, vector, tier in _live_facts(conn, decisions, person_ids):
         if tier < Tier.SUMMARY:
             continue
-        if row.other_mention_id is not None:
-            if row.other_person_id is None:
-                continue
-            ground = beside if row.other_person_id in others else decisions
-            other = ground.mention_vector(row.other_person_id, row.other_mention_id, row.other_agency_id)
-            if not vector[MEMBERSHIP] or not other[MEMBERSHIP]:
-                continue
         full = tier == Tier.FULL
         elsewhere = row.agency_id not in {"", row.source_agency_id}
         seen.append(
@@ -261,18 +270,9 @@ def visible_pointers(conn: Connection, decisions: Decisions, person_ids: Collect
         if _participation(vector, row.sensitive):
             category = Category.SENSITIVE if row.sensitive else Category.PARTICIPATION
             seen.add(Pointer(row.person_id, category, row.agency_id))
-    rows = conn.execute(
-        text(f"""
-        SELECT DISTINCT f.person_id, f.mention_id, f.source_agency_id, f.category, v.sensitive
-        FROM {id_set(conn, "ids")} s JOIN view_fact f ON f.person_id = s.id AND {live("f")}
-        JOIN view_mention v ON v.mention_id = f.mention_id AND {live("v")}
-        """),
-        {"ids": bind_ids(person_ids), "g": decisions.generation},
-    )
-    for person_id, mention_id, agency_id, category, sensitive in rows:
-        vector = decisions.mention_vector(person_id, mention_id, agency_id)
-        if category in POSITION and vector[POSITION[Category(category)]] and _participation(vector, sensitive):
-            seen.add(Pointer(person_id, Category(category), agency_id))
+    for fact, vector, _ in _live_facts(conn, decisions, person_ids):
+        if _participation(vector, fact.sensitive):
+            seen.add(Pointer(fact.person_id, Category(fact.category), fact.source_agency_id))
     return sorted(seen)
 
 

@@ -1,5 +1,6 @@
 """A handful of persons, households, consents and orders in an empty store, for the policy tests."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -29,8 +30,11 @@ class World:
 
     conn: Connection
     ids: count = field(default_factory=lambda: count(1))
+    rows: dict = field(default_factory=lambda: defaultdict(list))
+    """What was written, by table, for the oracle."""
 
     def add(self, table, **values):
+        self.rows[table].append(values)
         self.conn.execute(getattr(tables, table).insert().values(**values))
 
     def view(self, table, *, g_from=1, g_to=GENERATION_OPEN, **values):
@@ -131,8 +135,7 @@ class World:
             protection_id=order_id,
             record_id=0,
             mention_id=mention_id,
-            opponent_known=int(bool(against)),
-            **{**given, **more},
+            **{**given, "opponent_known": int(bool(against)), **more},
         )
         for part, mentions in (("against", against), ("with", beside)):
             for other in mentions:
