@@ -140,9 +140,6 @@ def refuse(app: FastAPI) -> None:
     def invalid(_request: Request, _error: Exception) -> Response:
         return JSONResponse({"error": "malformed"}, 422)
 
-    def broken(_request: Request, _error: Exception) -> Response:
-        return JSONResponse({"error": "server"}, 500)
-
     from fastapi.exceptions import RequestValidationError
 
     app.add_exception_handler(NotShown, not_shown)
@@ -150,4 +147,3 @@ def refuse(app: FastAPI) -> None:
     app.add_exception_handler(QueryRefused, query_refused)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(Exception, broken)

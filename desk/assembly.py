@@ -12,6 +12,8 @@ from desk.views import Agency, Basis, Card, Fact, Identity, Member, Part, Source
 from privacy.policy import CATEGORIES, Decisions, SeenFact, SeenMember, SeenMention
 from schemas.vocabulary import Category, MentionRole, Programme, Tier
 
+OWN_PROGRAMME = "own_programme"
+FULL = Tier.FULL.name.lower()
 MONTH = 7
 """Characters of an ISO date that name year and month (tier summary)."""
 NEVER = "0000"
@@ -116,13 +118,16 @@ def _card(setting: Setting, subject: Subject, key: tuple[str, str], mentions: Se
     programme, agency_id = key
     own = {mention.mention_id for mention in mentions}
     facts = [_fact(setting, subject, row) for row in subject.facts if row.mention_id in own]
+    shown = bool(facts)
     notes: dict[tuple[str, str], None] = {}
     bases: dict[Basis, None] = {}
     for mention in mentions:
         part = setting.opened.get((mention.mention_id, "notes"), {}) if mention.notes_version else {}
         notes.update(dict.fromkeys((str(name), str(note)) for name, note in part.items()))
         category = Category.SENSITIVE if mention.sensitive else Category.PARTICIPATION
-        bases.update(dict.fromkeys(bases_of(subject.decisions, subject.person_id, category, agency_id)))
+        least = Tier.SUMMARY if shown else Tier.POINTER
+        found = bases_of(subject.decisions, subject.person_id, category, agency_id=agency_id, least=least)
+        bases.update(dict.fromkeys(found))
     tier = max((Tier[fact.tier.upper()] for fact in facts), default=Tier.POINTER)
     return Card(
         agency=setting.agency(agency_id),
@@ -151,7 +156,9 @@ def _fact(setting: Setting, subject: Subject, row: SeenFact) -> Fact:
         detail=row.detail,
         source=row.source_id,
         as_of=setting.as_of(row),
-        bases=bases_of(subject.decisions, subject.person_id, row.category, row.source_agency_id),
+        bases=bases_of(
+            subject.decisions, subject.person_id, row.category, agency_id=row.source_agency_id, least=row.tier
+        ),
     )
 
 
@@ -163,9 +170,16 @@ def _distinct(facts: Iterable[Fact]) -> list[Fact]:
     return list(told.values())
 
 
-def bases_of(decisions: Decisions, person_id: int, category: Category, agency_id: str = "") -> tuple[Basis, ...]:
-    """Return the bases of a category; own programme counts only for what the reader's own agency delivered."""
+def bases_of(
+    decisions: Decisions, person_id: int, category: Category, *, agency_id: str = "", least: Tier = Tier.POINTER
+) -> tuple[Basis, ...]:
+    """Return the bases that carry a category to the tier ``least``.
+
+    For a row, ``agency_id`` is who delivered it: own programme counts only for the reader's own agency.
+    """
     own = not agency_id or agency_id == decisions.reader.agency_id
+    place = CATEGORIES.index(category)
+    ceilings = {rule.id: rule.vector[place] for rule in decisions.policy.rules.basis}
     return tuple(
         Basis(
             kind=basis.kind,
@@ -176,14 +190,22 @@ def bases_of(decisions: Decisions, person_id: int, category: Category, agency_id
             article_en=basis.article_en,
         )
         for basis in decisions.reasons(person_id, category)
-        if own or basis.kind != "own_programme"
+        if ceilings[basis.id] >= least and (own or basis.kind != OWN_PROGRAMME)
     )
 
 
 def member_of(setting: Setting, subject: Subject, *, asked_for: bool) -> Member:
     """Return one member with everything the reader may see of him or her."""
-    decisions, membership = subject.decisions, subject.membership
-    tiers = {category: decisions.best_tier(subject.person_id, category) for category in CATEGORIES}
+    decisions, membership, person_id = subject.decisions, subject.membership, subject.person_id
+    parts = tuple(
+        Part(
+            category=category,
+            tier=decisions.tier(person_id, category).name.lower(),
+            own=decisions.best_tier(person_id, category) > decisions.tier(person_id, category),
+            bases=bases_of(decisions, person_id, category),
+        )
+        for category in CATEGORIES
+    )
     return Member(
         ref=subject.ref,
         identity=identity_of(setting, subject),
@@ -193,14 +215,16 @@ def member_of(setting: Setting, subject: Subject, *, asked_for: bool) -> Member:
         evidence=tuple(part for part in membership.evidence.split("+") if part) if membership else (),
         asked_for=asked_for,
         cards=cards_of(setting, subject),
-        parts=tuple(
-            Part(category=category, tier=tier.name.lower(), bases=bases_of(decisions, subject.person_id, category))
-            for category, tier in tiers.items()
-        ),
+        parts=parts,
         withheld=tuple(
-            Withheld(category=category, tier=tier.name.lower(), ways=ways_to(decisions, category, tier))
-            for category, tier in tiers.items()
-            if tier < Tier.FULL
+            Withheld(
+                category=part.category,
+                tier=part.tier,
+                own=part.own,
+                ways=ways_to(decisions, Category(part.category), Tier[part.tier.upper()]),
+            )
+            for part in parts
+            if part.tier != FULL
         ),
     )
 
@@ -214,7 +238,7 @@ def ways_to(decisions: Decisions, category: Category, have: Tier) -> tuple[str, 
     ways: dict[str, None] = {}
     for rule in decisions.policy.rules.basis:
         serves = reader.role in rule.roles and reader.agency_kind in rule.agency_kinds
-        if not serves or rule.kind == "own_programme" or rule.vector[place] <= have:
+        if not serves or rule.kind == OWN_PROGRAMME or rule.vector[place] <= have:
             continue
         if reader.purpose not in rule.purposes:
             ways["purpose"] = None

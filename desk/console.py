@@ -70,6 +70,13 @@ class Visit:
         response = HTMLResponse(html, status, headers={"Content-Language": self.language, "Vary": "Cookie"})
         return self.keep(response) if self.fresh else response
 
+    def agency_names(self) -> dict[str, str]:
+        """Return the agencies' names in the page's language."""
+        return {
+            agency.id: agency.name_en if self.language == "en" and agency.name_en else agency.name
+            for agency in self.desk.workspace.agencies.values()
+        }
+
     def keep(self, response: Response) -> Response:
         """Put the session into its cookie: out of scripts' reach, never sent from another site."""
         response.set_cookie(
@@ -242,7 +249,12 @@ def log(visit: At) -> Response:
 @router.get("/log/{act_id}")
 def log_entry(visit: At, act_id: str) -> Response:
     """Show one reading with its place in the log and the proof of it."""
-    return _signed_in(visit, lambda: visit.page("reading", entry=visit.desk.reads.inclusion(visit.reader, act_id)))
+    return _signed_in(
+        visit,
+        lambda: visit.page(
+            "reading", entry=visit.desk.reads.inclusion(visit.reader, act_id), agencies=visit.agency_names()
+        ),
+    )
 
 
 @router.post("/language")

@@ -5,9 +5,10 @@ decision allows opened in one batch, the answer made, its entry recorded, all co
 out. A refusal is recorded as well. Nothing is cached between readings: a withdrawal holds at the next one.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, RowMapping
 
@@ -22,7 +23,7 @@ from desk.assembly import (
     wanted_parts,
     whereabouts_of,
 )
-from desk.clues import CLUE_OF, CLUES, clues_of, enough
+from desk.clues import CLUE_OF, CLUES, Clue, clues_of, enough
 from desk.log_room import LogRoom
 from desk.openings import Openings
 from desk.refusals import NotShown
@@ -44,6 +45,7 @@ from privacy.policy import (
 )
 from privacy.pseudonyms import PseudonymDomain
 from privacy.tokens import TokenMinter
+from schemas.errors import SourceUnavailable
 
 OPENING_LABEL = "desk opening v1"
 SHOWN = 20
@@ -51,6 +53,10 @@ SHOWN = 20
 PERSON = "person"
 SEARCH_ACT = "reading.search"
 HOUSEHOLD_ACT = "reading.household"
+ATTEMPTS = 8
+"""How often an answer is made again because a publication was shown while it was being read."""
+
+Answer = TypeVar("Answer")
 
 
 class Service:
@@ -73,77 +79,93 @@ class Service:
         ``statement`` holds the coded answers of the desk's first minute for the log.
         """
         clues = clues_of(query, self._minter)
-        with self._engine.begin() as conn:
-            reader = self._at_decision(conn, reader)
-            generation = rows.generation_of(conn)
-            met = {
-                person: kinds for person, kinds in rows.met_clues(conn, generation, clues).items() if enough(kinds)
-            }
-            seen = searchable(conn, self._policy, reader, generation, met.keys(), met)
-            domain = PseudonymDomain(self._keyring, reader.agency_id)
-            refs = dict(zip(seen, domain.outward_all(PERSON, seen), strict=True))
-            ranked = sorted(seen, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
-            listed = ranked[:SHOWN]
-            domain.remember(conn, PERSON, listed)
-            decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
-            subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]
-            setting = self._setting(conn, subjects, rows.sources_of(conn, generation))
-            place = {person: number for number, person in enumerate(listed)}
-            found = tuple(
-                Found(
-                    ref=subject.ref,
-                    opening=self._openings.write(reader, subject.ref, met[subject.person_id]),
-                    identity=identity_of(setting, subject),
-                    whereabouts=whereabouts_of(setting, subject),
-                    matched=_clues_met(met[subject.person_id]),
-                    cards=cards_of(setting, subject),
-                )
-                for subject in sorted(subjects, key=lambda subject: place[subject.person_id])
-            )
-            asked = {"clues": [clue.kind for clue in clues], "statement": list(statement)}
-            proof = self._record(conn, SEARCH_ACT, reader=reader, generation=generation, decided=decided, asked=asked)
-        return Results(found=found, more=len(ranked) > SHOWN, proof=proof)
+        return self._whole(lambda conn, generation: self._find(conn, generation, reader, clues, statement))
 
     def household(self, reader: Reader, ref: str, statement: Collection[str] = ()) -> HouseholdView:
         """Show the living household of the person behind a reference or an opening; raise NotShown otherwise."""
-        with self._engine.begin() as conn:
-            reader = self._at_decision(conn, reader)
-            generation = rows.generation_of(conn)
-            bare, kinds = self._openings.read(reader, ref)
-            domain = PseudonymDomain(self._keyring, reader.agency_id)
-            known = domain.inward(conn, PERSON, bare)
-            subjects: list[Subject] = []
-            decided: list[Decisions] = []
-            if known is not None:
-                opener = rows.current_person(conn, known)
-                decided = self._decide(conn, reader, generation, {opener: kinds})
-                if not decided[0].absent(opener):
-                    members = self._members(conn, decided[0], opener)
-                    others = members.keys() - {opener}
-                    if others:
-                        decided.append(decided[0].beside(conn, others))
-                    refs = domain.remember(conn, PERSON, [opener, *sorted(others)])
-                    subjects = [
-                        replace(subject, membership=members.get(subject.person_id))
-                        for part in decided
-                        for subject in self._subjects(conn, part, refs)
-                    ]
-                    subjects.sort(key=lambda subject: (subject.person_id != opener, subject.ref))
-            sources = rows.sources_of(conn, generation)
-            setting = self._setting(conn, subjects, sources)
-            shown = tuple(
-                member_of(setting, subject, asked_for=number == 0) for number, subject in enumerate(subjects)
-            )
-            proof = self._record(
-                conn,
-                HOUSEHOLD_ACT,
-                reader=reader,
-                generation=generation,
-                decided=decided if subjects else [],
-                asked={"statement": list(statement)},
-            )
-        if not shown:
+        view = self._whole(lambda conn, generation: self._household(conn, generation, reader, ref, statement))
+        if view is None:
             raise NotShown("nothing there or nothing to show")
+        return view
+
+    def _whole(self, answer: Callable[[Connection, int], Answer]) -> Answer:
+        """Make an answer from one whole generation, or make it again; commit its entry, then hand it out.
+
+        A publication that was shown meanwhile may already be sweeping what this answer was read from.
+        """
+        for _attempt in range(ATTEMPTS):
+            with self._engine.connect() as conn:
+                generation = rows.generation_of(conn)
+                made = answer(conn, generation)
+                if rows.generation_of(conn) == generation:
+                    conn.commit()
+                    return made
+                conn.rollback()
+        raise SourceUnavailable("views were published again and again while they were read")
+
+    def _find(
+        self, conn: Connection, generation: int, reader: Reader, clues: tuple[Clue, ...], statement: Collection[str]
+    ) -> Results:
+        reader = self._at_decision(conn, reader)
+        hits = rows.met_clues(conn, generation, clues)
+        met = {person: kinds for person, kinds in hits.items() if enough(kinds)}
+        seen = searchable(conn, self._policy, reader, generation, met.keys(), met)
+        domain = PseudonymDomain(self._keyring, reader.agency_id)
+        refs = dict(zip(seen, domain.outward_all(PERSON, seen), strict=True))
+        ranked = sorted(seen, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
+        listed = ranked[:SHOWN]
+        decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
+        subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]
+        setting = self._setting(conn, subjects, rows.sources_of(conn, generation))
+        place = {person: number for number, person in enumerate(listed)}
+        found = tuple(
+            Found(
+                ref=subject.ref,
+                opening=self._openings.write(reader, subject.ref, met[subject.person_id]),
+                identity=identity_of(setting, subject),
+                whereabouts=whereabouts_of(setting, subject),
+                matched=_clues_met(met[subject.person_id]),
+                cards=cards_of(setting, subject),
+            )
+            for subject in sorted(subjects, key=lambda subject: place[subject.person_id])
+        )
+        asked = {"clues": [clue.kind for clue in clues], "statement": list(statement)}
+        domain.remember(conn, PERSON, listed)
+        proof = self._record(conn, SEARCH_ACT, reader=reader, generation=generation, decided=decided, asked=asked)
+        return Results(found=found, more=len(ranked) > SHOWN, proof=proof)
+
+    def _household(
+        self, conn: Connection, generation: int, reader: Reader, ref: str, statement: Collection[str]
+    ) -> HouseholdView | None:
+        reader = self._at_decision(conn, reader)
+        bare, kinds = self._openings.read(reader, ref)
+        domain = PseudonymDomain(self._keyring, reader.agency_id)
+        known = domain.inward(conn, PERSON, bare)
+        decided: list[Decisions] = []
+        subjects: list[Subject] = []
+        if known is not None:
+            opener = rows.current_person(conn, known)
+            first = self._decide(conn, reader, generation, {opener: kinds})[0]
+            if not first.absent(opener):
+                members = self._members(conn, first, opener)
+                others = members.keys() - {opener}
+                decided = [first, first.beside(conn, others)] if others else [first]
+                persons = [opener, *sorted(others)]
+                refs = dict(zip(persons, domain.outward_all(PERSON, persons), strict=True))
+                subjects = [
+                    replace(subject, membership=members.get(subject.person_id))
+                    for part in decided
+                    for subject in self._subjects(conn, part, refs)
+                ]
+                subjects.sort(key=lambda subject: (subject.person_id != opener, subject.ref))
+        sources = rows.sources_of(conn, generation)
+        setting = self._setting(conn, subjects, sources)
+        shown = tuple(member_of(setting, subject, asked_for=number == 0) for number, subject in enumerate(subjects))
+        domain.remember(conn, PERSON, [subject.person_id for subject in subjects])
+        asked = {"statement": list(statement)}
+        proof = self._record(conn, HOUSEHOLD_ACT, reader=reader, generation=generation, decided=decided, asked=asked)
+        if not shown:
+            return None
         return HouseholdView(ref=bare, members=shown, ages=ages_of(setting, shown, sources), proof=proof)
 
     def readings(self, reader: Reader) -> tuple[Reading, ...]:
@@ -212,7 +234,7 @@ class Service:
         subjects = {
             subject_pseudonym(self._keyring, person_id): {
                 str(category): [
-                    decisions.best_tier(person_id, category).name.lower(),
+                    decisions.tier(person_id, category).name.lower(),
                     *(basis.id for basis in decisions.reasons(person_id, category)),
                 ]
                 for category in CATEGORIES

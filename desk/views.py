@@ -46,6 +46,9 @@ class Part(Shape):
 
     category: str
     tier: str
+    """What the reader has of everybody's records."""
+    own: bool = False
+    """True where the reader has more of what the reader's own agency delivered."""
     bases: tuple[Basis, ...] = ()
 
 
@@ -57,6 +60,8 @@ class Withheld(Shape):
 
     category: str
     tier: str
+    own: bool = False
+    """True where the reader's own agency's records are shown nevertheless."""
     ways: tuple[str, ...]
 
 

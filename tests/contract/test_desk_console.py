@@ -298,3 +298,19 @@ def test_demo_sign_in_exists_on_demo_workspaces_only(workspace: Workspace, reads
 
 def directory(workspace: Workspace) -> Directory:
     return Directory(agency=tuple(workspace.agencies.values()), staff=tuple(workspace.staff.values()))
+
+
+def test_a_fault_is_told_in_words_and_names_nothing(
+    workspace: Workspace, client: TestClient, reads: FilledReads
+) -> None:
+    sign_in(client)
+
+    def broken(*_args: object) -> HouseholdView:
+        raise RuntimeError("SECRETMARK")
+
+    reads.household = broken
+    response = client.get("/console/households/P-1")
+    assert response.status_code == 500
+    assert "処理中に問題が起きました" in response.text
+    assert "SECRETMARK" not in response.text
+    assert response.headers["content-security-policy"]

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from desk import Query, Service, open_service, reader_of
 from desk.refusals import NotShown, QueryRefused
+from desk.sealed import open_parts
 from privacy.audit import verify
 from privacy.log import verifier_key
 from privacy.policy import Reader, load_policy
@@ -77,14 +78,17 @@ def test_the_household_is_seen_whole_as_far_as_consent_reaches(town: Town, servi
     assert {card.agency.id for card in mother.cards} == {"byoin", "desk"}
     hospital = next(card for card in mother.cards if card.agency.id == "byoin")
     assert {fact.code for fact in hospital.facts} == {"hospital", "illness"}
-    assert [basis.rule for basis in hospital.bases] == ["consent", "first_minute"]
+    assert [basis.rule for basis in hospital.bases] == ["consent"]
     assert hospital.notes == ()
     own = next(card for card in mother.cards if card.agency.id == "desk")
     assert own.notes == (("相談内容", "家事が難しい"),)
     assert mother.whereabouts.address == "青葉町二丁目3番4号"  # from the desk's own intake, not from the register
-    assert {part.category for part in mother.withheld} == {"address", "sensitive", "notes"} - {
-        part.category for part in mother.parts if part.tier == "full"
+    assert {part.category: (part.tier, part.own) for part in mother.withheld} == {
+        "address": ("pointer", True),
+        "sensitive": ("none", True),
+        "notes": ("none", True),
     }
+    assert mother.withheld[0].ways == ("consent", "ask_agency")
     assert view.ages
     assert {age.as_of for age in view.ages} == {"2026-11-01"}
 
@@ -221,3 +225,20 @@ def test_before_the_first_publication_nobody_is_found(town: Town, service: Servi
     answer = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05"))
     assert answer.found == ()
     assert answer.proof.generation == 0
+
+
+def test_an_answer_read_across_a_publication_is_read_again(town: Town, service: Service, monkeypatch) -> None:
+    opening = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05")).found[0].opening
+    published = []
+
+    def publish_meanwhile(conn, keyring, wanted):
+        if not published:
+            published.append(2)
+            with town.engine.begin() as other:
+                other.execute(setting.update().values(value="2"))
+        return open_parts(conn, keyring, wanted)
+
+    monkeypatch.setattr("desk.service.open_parts", publish_meanwhile)
+    view = service.household(reader(town), opening)
+    assert view.proof.generation == 2
+    assert [entry.kind for entry in service.readings(reader(town))].count("reading.household") == 1

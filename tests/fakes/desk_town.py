@@ -100,11 +100,18 @@ class Town:
     workspace: Workspace
     people: dict[str, int] = field(default_factory=dict)
     _ids: count = field(default_factory=lambda: count(1))
+    _rows: list = field(default_factory=list)
     _facts: count = field(default_factory=lambda: count(1))
 
     def insert(self, table, **values):
+        self._rows.append((getattr(tables, table), values))
+
+    def write(self):
+        """Write everything delivered so far in one transaction."""
         with self.engine.begin() as conn:
-            conn.execute(getattr(tables, table).insert().values(**values))
+            for table, values in self._rows:
+                conn.execute(table.insert().values(**values))
+        self._rows.clear()
 
     def publish(self, table, **values):
         self.insert(table, row_id=next(self._ids), g_from=1, g_to=GENERATION_OPEN, **values)
@@ -277,6 +284,7 @@ def build_town(root: Path, url: str = "") -> Town:
     _family_a(town)
     _others(town)
     town.insert("setting", name="generation", value="1")
+    town.write()
     return town
 
 
