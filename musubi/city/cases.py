@@ -25,7 +25,7 @@ DESK = "福祉まるごと相談窓口"
 HOUKATSU = "地域包括支援センター"
 KIKAN = "基幹相談支援センター"
 JIRITSU = "自立相談支援機関"
-SANKA = "参加支援法人"
+SANKA = "参加支援センター"
 FISCAL_END = "2027-04-01"
 """First day after the fiscal year a paper of 2026 speaks of."""
 

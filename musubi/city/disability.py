@@ -246,8 +246,8 @@ def write_disability(sheets: dict[str, Sheet], systems: Path) -> None:
             rows = [tuple(cell or None for cell in row) for row in sheet.rows()]
             rows += [tuple(cell or None for cell in row) for row in sheet.bad]
             base.executemany(f'INSERT INTO "{name}" VALUES ({marks})', rows)
-        base.execute("CREATE TABLE kijun (基準日 TEXT)")
-        base.execute("INSERT INTO kijun VALUES (?)", (str(written(np.array([TODAY]), "iso")[0]),))
+        base.execute("CREATE TABLE kanri (kijun_bi TEXT)")
+        base.execute("INSERT INTO kanri VALUES (?)", (str(written(np.array([TODAY]), "iso")[0]),))
         base.commit()
     finally:
         base.close()
