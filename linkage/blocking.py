@@ -27,6 +27,8 @@ RULES: tuple[tuple[str, str], ...] = (
     ("name_loose", "birth_yd"),
     ("kana_full", "town_lot"),
     ("name_loose", "town_lot"),
+    ("given_folded", "town_lot"),
+    ("kana_given", "town_lot"),
     ("kana_full", "phone"),
     ("name_loose", "phone"),
     ("kana_full", "household_no"),
@@ -63,7 +65,10 @@ def _joint(rule: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def block_rows(evidence: Evidence) -> pl.DataFrame:
     """Return (key, node) of every rule and every mention, alias tokens included; strong numbers too."""
     parts: list[pl.DataFrame] = []
-    more = {kind: frame.select("node", "token") for (kind,), frame in evidence.aliases.group_by("kind")}
+    further = pl.concat(
+        [evidence.aliases, evidence.company.with_columns(kind=pl.lit("town_lot")).select("node", "kind", "token")]
+    )
+    more = {str(kind): frame.select("node", "token") for (kind,), frame in further.group_by("kind")}
 
     def tokens(kind: str) -> pl.DataFrame:
         frame = evidence.mentions.select("node", pl.col(kind).alias("token")).drop_nulls()

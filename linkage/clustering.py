@@ -118,7 +118,6 @@ class _Cluster:
     numbers: dict[tuple[str, str], dict[int, Span]] = field(default_factory=dict)
     births: set[tuple[int | None, ...]] = field(default_factory=set)
     records: dict[int, set[str]] = field(default_factory=dict)
-    foes: set[int] = field(default_factory=set)
 
 
 class _Walk:
@@ -130,6 +129,7 @@ class _Walk:
         self.labels = labels.copy()
         self.ambiguous: set[tuple[int, int]] = set()
         self._margin = margin
+        self._foes: dict[int, list[int]] = defaultdict(list)
         node_label = pl.DataFrame({"node": np.arange(len(labels)), "label": labels})
         nodes = node_label.filter(pl.col("label").is_in(broken.implode()))["node"]
         self._clusters = {node: _Cluster([node]) for node in nodes.to_list()}
@@ -137,8 +137,8 @@ class _Walk:
         self._load(evidence, nodes)
         inside = pl.col("a").is_in(nodes.implode()) & pl.col("b").is_in(nodes.implode())
         for a, b in edges.filter(pl.col("cannot") & inside).select("a", "b").iter_rows():
-            self._clusters[a].foes.add(b)
-            self._clusters[b].foes.add(a)
+            self._foes[a].append(b)
+            self._foes[b].append(a)
         self._edges = (
             edges.filter(pl.col("linked") & inside)
             .sort(["strong", "weight", "a", "b"], descending=[True, True, False, False])
@@ -170,7 +170,7 @@ class _Walk:
             if one == other:
                 continue
             first, second = self._clusters[one], self._clusters[other]
-            if self._conflict(first, second, strong=strong):
+            if self._conflict(first, second, strong=strong) or (not strong and self._contradicted(first, second)):
                 continue
             if not strong and (self._rival(first, second, weight) or self._rival(second, first, weight)):
                 self.ambiguous.add((a, b))
@@ -187,7 +187,6 @@ class _Walk:
             self._home[node] = one
         into.nodes += gone.nodes
         into.births |= gone.births
-        into.foes |= gone.foes
         for issued, tokens in gone.numbers.items():
             into.numbers.setdefault(issued, {}).update(tokens)
         for record, roles in gone.records.items():
@@ -203,9 +202,22 @@ class _Walk:
             if other_weight > weight - self._margin and self._home[near] not in home
         }
         return any(
-            self._conflict(self._clusters[third], chosen) and not self._conflict(self._clusters[third], lone)
+            self._opposed(self._clusters[third], chosen) and not self._opposed(self._clusters[third], lone)
             for third in thirds
         )
+
+    def _opposed(self, one: _Cluster, other: _Cluster) -> bool:
+        return self._conflict(one, other) or self._contradicted(one, other)
+
+    def _contradicted(self, one: _Cluster, other: _Cluster) -> bool:
+        """Tell whether more pairs between two clusters contradict each other by name than speak for one person."""
+        small, large = (one, other) if len(one.nodes) <= len(other.nodes) else (other, one)
+        home = self._home[large.nodes[0]]
+        against: int = sum(self._home.get(foe) == home for node in small.nodes for foe in self._foes[node])
+        if not against:
+            return False
+        speaking = sum(self._home[near] == home for node in small.nodes for near, _ in self._near[node])
+        return bool(against > speaking)
 
     @staticmethod
     def _conflict(one: _Cluster, other: _Cluster, *, strong: bool = False) -> bool:
@@ -218,8 +230,6 @@ class _Walk:
             return True
         if strong:
             return False
-        if not large.foes.isdisjoint(small.nodes) or not small.foes.isdisjoint(large.nodes):
-            return True
         return bool(small.births and large.births) and not any(
             mine == theirs
             for left in small.births

@@ -48,7 +48,7 @@ def judge(evidence: Evidence, scored: pl.DataFrame, model: Model) -> pl.DataFram
         pl.when(bound).then(model.strong_bits + pl.col("bits").clip(0, 20)).otherwise("bits").alias("weight"),
         bound.alias("strong"),
         (bound | (scores & (pl.col("bits") >= model.link_bits))).alias("linked"),
-        (~bound & (name_against | birth_against | one_record)).alias("cannot"),
+        (~bound & (name_against | one_record)).alias("cannot"),
         (
             ~bound
             & ~one_record

@@ -23,7 +23,7 @@ from schemas.tables import (
     protection_party,
     source_record,
 )
-from schemas.vocabulary import Category, FactKind
+from schemas.vocabulary import Category, FactKind, MentionRole
 
 PLACE_KINDS = ("town_lot", "dwelling", "phone")
 """Tokens that tell where a person can be found; never evidence about a protected person."""
@@ -54,6 +54,8 @@ class Evidence:
     mentions: pl.DataFrame
     aliases: pl.DataFrame
     identifiers: pl.DataFrame
+    company: pl.DataFrame
+    """node, token: the places (``town_lot``) of those named in one record with a mention that has no place."""
     protected: pl.Series
     """Nodes of protected persons."""
 
@@ -136,12 +138,24 @@ def read_evidence(engine: Engine, token_kinds: Sequence[str] = TOKEN_COLUMNS) ->
     guarded_ids = pl.concat([guarded, co_protected])["mention_id"].unique()
     protected = _protected_nodes(mentions, identifiers, guarded_ids)
     blank = pl.col("node").is_in(protected.implode())
+    mentions = mentions.with_columns(
+        pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS
+    )
     return Evidence(
-        mentions.with_columns(pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS),
+        mentions,
         aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
         identifiers,
+        _company(mentions.filter(~blank)),
         protected,
     )
+
+
+def _company(mentions: pl.DataFrame) -> pl.DataFrame:
+    """Places of the others in a record, for its mentions that have none: who asks for his mother lives near her."""
+    named = mentions.filter(pl.col("role") != MentionRole.OPPONENT.value).select("node", "record_id", "town_lot")
+    lone = named.filter(pl.col("town_lot").is_null()).select("node", "record_id")
+    others = named.drop_nulls("town_lot").select("record_id", pl.col("town_lot").alias("token"))
+    return lone.join(others, on="record_id").select("node", "token").unique()
 
 
 def _dated(identifiers: pl.DataFrame, residence: pl.DataFrame, kinds: IdentifierKinds) -> pl.DataFrame:

@@ -29,6 +29,10 @@ from schemas.values.names import PersonName
 HOUSEHOLD_KIND = "setai"
 """Identifier kind of the register household (世帯番号); it becomes the token ``household_no``."""
 
+_GIVEN_ALONE = 2
+"""Letters up to which a name without separator is a given name alone, as forms write those of children; one letter
+more where the reading, too, has no separator and no more letters than the name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -80,7 +84,7 @@ def query_keys(
 
     A birth date or address may be as typed; a date that cannot be read raises ValueError.
     """
-    tokens = _name_keys(PersonName(full=name, kana=kana)) if name or kana else {}
+    tokens = _name_keys(PersonName(full=name, kana=kana), asked=True) if name or kana else {}
     _birth_keys(tokens, parse_date(birth) if isinstance(birth, str) else birth)
     if isinstance(address, str):
         address = parse_address(address)
@@ -133,12 +137,16 @@ def _completed(name: PersonName, legal: PersonName) -> PersonName:
     )
 
 
-def _name_keys(name: PersonName) -> dict[str, str]:
+def _name_keys(name: PersonName, *, asked: bool = False) -> dict[str, str]:
     keys: dict[str, str] = {}
     full, kana = name.full, name.kana
     family, given = _parts(full, name.family, name.given)
     kana_family, kana_given = _parts(kana, name.kana_family, name.kana_given)
     full = full or family + given
+    kana = kana or kana_family + kana_given
+    if not asked and not family and not kana_family and _is_given_alone(full or kana, kana):
+        given, kana_given = full, kana
+        full, kana = "", ""
     if full and is_kana(full):
         # A name in kana alone is a reading: a source that knows no kanji must not contradict one that does.
         if not kana:
@@ -151,19 +159,25 @@ def _name_keys(name: PersonName) -> dict[str, str]:
         keys["name_bag"] = bag_of_name(full)
     if family:
         keys["family_folded"] = folded_name(family)
-    if given:
+    if given and not is_kana(given):
         keys["given_folded"] = folded_name(given)
-    kana = kana or kana_family + kana_given
     if kana:
         keys["kana_exact"] = exact_kana(kana)
-        whole = folded_kana(kana)  # of the whole: sources and queries that do not split must meet it
-        keys["kana_full"] = whole
-        keys["kana_initial"] = whole[:1]
+        keys["kana_full"] = folded_kana(kana)  # of the whole: sources and queries that do not split must meet it
+        keys["kana_initial"] = keys["kana_full"][:1]
     if kana_family:
         keys["kana_family"] = folded_kana(kana_family)
-    if kana_given:
-        keys["kana_given"] = folded_kana(kana_given)
+    if kana_given or is_kana(given):
+        keys["kana_given"] = folded_kana(kana_given or given)
     return {kind: value for kind, value in keys.items() if value}
+
+
+def _is_given_alone(written: str, kana: str) -> bool:
+    letters = len(exact_name(written))
+    kana = kana or (written if is_kana(written) else "")
+    if letters <= _GIVEN_ALONE:
+        return letters > 0
+    return letters == _GIVEN_ALONE + 1 and 0 < len(kana) <= letters
 
 
 def _birth_keys(keys: dict[str, str], birth: PartialDate | None) -> None:

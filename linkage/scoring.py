@@ -82,18 +82,25 @@ def _same(kind: str) -> str:
     )
 
 
+_COMPANY = (
+    "(list_contains(company_l, town_lot_r) OR list_contains(company_r, town_lot_l)"
+    " OR list_has_any(company_l, company_r))"
+)
+
+
 def _missing(kind: str) -> str:
     return f"({kind}_l IS NULL OR {kind}_r IS NULL)"
 
 
 CONDITIONS: dict[str, tuple[str, dict[str, str]]] = {
     "name": (
-        f"{_missing('name_folded')} AND {_missing('kana_full')}",
+        " AND ".join(_missing(kind) for kind in ("name_folded", "kana_full", "given_folded", "kana_given")),
         {
             "spelling": _same("name_folded"),
             "loose": f"{_same('name_loose')} OR ({_same('name_bag')} AND {_missing('kana_full')})",
             "reading_alone": f"{_same('kana_full')} AND {_missing('name_folded')}",
             "reading": _same("kana_full"),
+            "given_alone": f"({_same('given_folded')} OR {_same('kana_given')}) AND {_missing('family_folded')}",
             "given": f"{_same('given_folded')} OR {_same('kana_given')}",
             "family": f"{_same('family_folded')} OR {_same('kana_family')}",
         },
@@ -107,7 +114,14 @@ CONDITIONS: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "sex": (_missing("sex"), {"same": _same("sex")}),
-    "place": (_missing("town_lot"), {"dwelling": _same("dwelling"), "lot": _same("town_lot")}),
+    "place": (
+        f"{_missing('town_lot')} AND NOT coalesce({_COMPANY}, false)",
+        {"dwelling": _same("dwelling"), "lot": _same("town_lot"), "company": _COMPANY},
+    ),
+    "home": (
+        f"NOT coalesce(({_same('given_folded')} OR {_same('kana_given')}) AND {_same('town_lot')}, false)",
+        {"given_at_home": f"{_same('given_folded')} OR {_same('kana_given')}"},
+    ),
     "phone": (_missing("phone"), {"same": _same("phone")}),
     "household": (_missing("household_no"), {"same": _same("household_no")}),
 }
@@ -153,7 +167,8 @@ def _prepared(evidence: Evidence, nodes: pl.Series | None) -> pl.DataFrame:
             .agg(pl.col("token").alias(f"{kind}_more"))
         )
         frame = frame.join(more, on="node", how="left", maintain_order="left")
-    return frame
+    company = evidence.company.group_by("node").agg(pl.col("token").alias("company"))
+    return frame.join(company, on="node", how="left", maintain_order="left")
 
 
 def score_pairs(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:

@@ -125,6 +125,28 @@ def test_a_name_in_kana_alone_is_a_reading_and_never_a_spelling():
     assert keys.tokens["kana_given"] == written.tokens["kana_given"]
 
 
+@pytest.mark.parametrize(
+    ("name", "kana", "alone"),
+    [
+        ("寿伸", "ヒサノブ", True),
+        ("玲央奈", "レオナ", True),
+        ("レオナ", "", True),
+        ("森由美", "モリユミ", False),
+        ("森由美", "", False),
+        ("林 誠", "ハヤシ マコト", False),
+        ("ヤマダハナコ", "", False),
+    ],
+)
+def test_a_given_name_alone_is_no_full_name(name, kana, alone):
+    tokens = mention_keys(mention(names=(PersonName(name, kana=kana),))).tokens
+    assert ("name_folded" in tokens or "kana_full" in tokens) != alone
+    assert bool(alone) <= ("kana_given" in tokens)
+
+
+def test_a_short_query_still_searches_full_names():
+    assert "name_loose" in query_keys(name="林誠")
+
+
 def test_an_exchanged_name_shares_its_letters():
     right = mention_keys(mention(names=(PersonName("渡邊 太郎"),))).tokens
     wrong = mention_keys(mention(names=(PersonName("太郎 渡辺"),))).tokens

@@ -172,6 +172,38 @@ def test_a_place_is_no_evidence_about_a_protected_person(town, person_draft, tog
     assert not together(a, b)
 
 
+def test_who_asks_for_a_relative_is_found_through_the_relatives_place(town, person_draft, together):
+    [daughter] = town.add("ledger", "1", person_draft("森 由美", "モリ ユミ", "1975-05-05", place=("本町", "1-1")))
+    _, asking = town.add(
+        "desk",
+        "2",
+        person_draft("森 ハル", "モリ ハル", "1944-04-04", place=("本町", "1-1")),
+        person_draft("森由美", role="consulter"),
+    )
+    assert together(daughter, asking)
+
+
+def test_a_given_name_alone_needs_birth_date_and_place(town, person_draft, together):
+    [child] = town.add(
+        "ledger", "1", person_draft("福島 寿伸", "フクシマ ヒサノブ", "2015-03-17", place=("本町", "1-1"))
+    )
+    [same] = town.add(
+        "form", "2", person_draft("寿伸", "ヒサノブ", "2015-03-17", place=("本町", "1-1"), role="child")
+    )
+    [other] = town.add("form", "3", person_draft("寿伸", "ヒサノブ", "2015-03-17", role="child"))
+    assert together(child, same)
+    assert not together(child, other)
+
+
+def test_one_wrong_form_does_not_split_a_person_bound_by_number(town, person_draft, together):
+    number = [("atena", "7", CITY)]
+    name = {"name": "後藤 有紀男", "kana": "ゴトウ ユキオ", "place": ("本町", "1-1")}
+    [wrong] = town.add("care", "1", person_draft(**name, birth="1957-11-03", numbers=number))
+    [right] = town.add("ledger", "2", person_draft(**name, birth="1957-05-30", numbers=number))
+    [form] = town.add("form", "3", person_draft(**name, birth="1957-05-30"))
+    assert together(wrong, right, form)
+
+
 def test_any_order_and_any_split_give_one_partition(make_town, person_draft):
     same = {"name": "佐藤 誠", "kana": "サトウ マコト", "birth": "1970-03-04"}
     rows = [
