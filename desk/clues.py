@@ -78,12 +78,6 @@ def _surname_keys(kana: str) -> dict[str, str]:
     return {"kana_initial": word} if len(word) == 1 else {"kana_family": word}
 
 
-def enough(kinds: frozenset[str]) -> bool:
-    """Tell whether search kinds met are two kinds of clue or a full name."""
-    clues = {CLUE_OF[kind] for kind in kinds}
-    return len(clues) >= LEAST_CLUES or "name" in clues
-
-
 def _clue(kind: str, keys: dict[str, str], minter: TokenMinter) -> Clue | None:
     """Take every form of a name; a whole date does not also match by month, nor a reading by its first kana."""
     kinds = [token_kind for token_kind in CLUES[kind] if keys.get(token_kind)]

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, and_, or_, select
+from sqlalchemy import Connection, RowMapping, Table, and_, case, distinct, func, or_, select
 
-from desk.clues import Clue
+from desk.clues import CLUE_OF, CLUES, LEAST_CLUES, Clue
 from schemas.tables import SEARCH_KINDS, person, setting, view_member, view_search, view_source
 
 LIVING = "living"
 """The household actually living together; the register household (世帯) is another fact."""
+
+
+NAME = list(CLUES).index("name")
+_CLUE_NUMBERS = {SEARCH_KINDS.index(kind): list(CLUES).index(clue) for kind, clue in CLUE_OF.items()}
 
 
 def generation_of(conn: Connection) -> int:
@@ -34,11 +38,15 @@ def current_person(conn: Connection, person_id: int) -> int:
 
 
 def met_clues(conn: Connection, generation: int, clues: tuple[Clue, ...]) -> dict[int, frozenset[str]]:
-    """Return by which search kinds each person meets the clues."""
-    met: dict[int, set[str]] = {}
+    """Return by which search kinds each person meets the clues, for those who meet two of them or the full name."""
     tokens = [pair for clue in clues for pair in clue.tokens]
     wanted = or_(*(and_(view_search.c.token == token, view_search.c.kind == kind) for kind, token in tokens))
-    query = select(view_search.c.person_id, view_search.c.kind).where(wanted, _visible(view_search, generation))
+    hit = and_(wanted, _visible(view_search, generation))
+    clue_of = case(*((view_search.c.kind == kind, number) for kind, number in _CLUE_NUMBERS.items()))
+    enough = or_(func.count(distinct(clue_of)) >= LEAST_CLUES, func.min(clue_of) == NAME)
+    persons = select(view_search.c.person_id).where(hit).group_by(view_search.c.person_id).having(enough)
+    query = select(view_search.c.person_id, view_search.c.kind).where(hit, view_search.c.person_id.in_(persons))
+    met: dict[int, set[str]] = {}
     for person_id, kind in conn.execute(query.distinct()):
         met.setdefault(person_id, set()).add(SEARCH_KINDS[kind])
     return {person_id: frozenset(kinds) for person_id, kinds in met.items()}

@@ -23,7 +23,7 @@ from desk.assembly import (
     wanted_parts,
     whereabouts_of,
 )
-from desk.clues import CLUE_OF, CLUES, Clue, clues_of, enough
+from desk.clues import CLUE_OF, CLUES, Clue, clues_of
 from desk.log_room import LogRoom
 from desk.openings import Openings
 from desk.refusals import NotShown
@@ -107,8 +107,7 @@ class Service:
         self, conn: Connection, generation: int, reader: Reader, clues: tuple[Clue, ...], statement: Collection[str]
     ) -> Results:
         reader = self._at_decision(conn, reader)
-        hits = rows.met_clues(conn, generation, clues)
-        met = {person: kinds for person, kinds in hits.items() if enough(kinds)}
+        met = rows.met_clues(conn, generation, clues)
         seen = searchable(conn, self._policy, reader, generation, met.keys(), met)
         domain = PseudonymDomain(self._keyring, reader.agency_id)
         refs = dict(zip(seen, domain.outward_all(PERSON, seen), strict=True))

