@@ -130,6 +130,9 @@ class _Walk:
         self.ambiguous: set[tuple[int, int]] = set()
         self._margin = margin
         self._foes: dict[int, list[int]] = defaultdict(list)
+        self._renamed = set(
+            evidence.aliases.filter(pl.col("kind").is_in(["name_folded", "kana_full"]))["node"].to_list()
+        )
         node_label = pl.DataFrame({"node": np.arange(len(labels)), "label": labels})
         nodes = node_label.filter(pl.col("label").is_in(broken.implode()))["node"]
         self._clusters = {node: _Cluster([node]) for node in nodes.to_list()}
@@ -202,22 +205,22 @@ class _Walk:
             if other_weight > weight - self._margin and self._home[near] not in home
         }
         return any(
-            self._opposed(self._clusters[third], chosen) and not self._opposed(self._clusters[third], lone)
+            self._conflict(self._clusters[third], chosen) and not self._conflict(self._clusters[third], lone)
             for third in thirds
         )
 
-    def _opposed(self, one: _Cluster, other: _Cluster) -> bool:
-        return self._conflict(one, other) or self._contradicted(one, other)
-
     def _contradicted(self, one: _Cluster, other: _Cluster) -> bool:
-        """Tell whether more pairs between two clusters contradict each other by name than speak for one person."""
+        """Tell whether more pairs between two clusters contradict each other by name than speak for one person.
+
+        One pair with a mention that knows both names (旧氏, 通称) outweighs those that know one.
+        """
         small, large = (one, other) if len(one.nodes) <= len(other.nodes) else (other, one)
         home = self._home[large.nodes[0]]
-        against: int = sum(self._home.get(foe) == home for node in small.nodes for foe in self._foes[node])
+        against = sum(self._home.get(foe) == home for node in small.nodes for foe in self._foes[node])
         if not against:
             return False
-        speaking = sum(self._home[near] == home for node in small.nodes for near, _ in self._near[node])
-        return bool(against > speaking)
+        speaking = [(node, near) for node in small.nodes for near, _ in self._near[node] if self._home[near] == home]
+        return against > len(speaking) and not any(self._renamed.intersection(pair) for pair in speaking)
 
     @staticmethod
     def _conflict(one: _Cluster, other: _Cluster, *, strong: bool = False) -> bool:
