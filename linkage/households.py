@@ -52,12 +52,19 @@ def resolve_households(engine: Engine, run_id: str) -> HouseholdReport:
         ],
     )
     held, next_id = _held(engine)
-    known = wanted.select("kind", "cluster", "person_id").join(held, on=["kind", "person_id"])
+    known = wanted.select("kind", "cluster", "person_id", "valid_from").join(
+        held, on=["kind", "person_id"], suffix="_held"
+    )
     joint = ["kind", "cluster"]
     numbered = wanted.select(joint).unique().sort(joint).with_row_index("group")
     kept = inherit(
         numbered.select(cluster="group"),
-        known.join(numbered, on=joint).select(item="person_id", cluster="group", old_id="household_id"),
+        # One person may be a past member here and a member there: the stay that began on one day is the same stay.
+        known.join(numbered, on=joint).select(
+            cluster="group",
+            old_id="household_id",
+            weight=1 + 1000 * (pl.col("valid_from") == pl.col("valid_from_held")).cast(pl.Int64),
+        ),
         next_id,
     )
     ids = numbered.join(kept.ids, left_on="group", right_on="cluster").select("kind", "cluster", household_id="id")
@@ -265,13 +272,17 @@ def _held(engine: Engine) -> tuple[pl.DataFrame, int]:
         every = read_frame(connection, select(household.c.household_id, household.c.kind, household.c.retired_to))
         members = read_frame(
             connection,
-            select(membership.c.household_id, membership.c.person_id, household.c.kind).where(
+            select(
+                membership.c.household_id, membership.c.person_id, membership.c.valid_from, household.c.kind
+            ).where(
                 and_(membership.c.household_id == household.c.household_id),
             ),
         )
     retired = every.select(person_id="household_id", retired_to="retired_to")
     members = resolve_retired(members, persons).drop("stored")
     swapped = members.rename({"person_id": "member", "household_id": "person_id"})
-    followed = resolve_retired(swapped, retired).select("kind", household_id="person_id", person_id="member")
+    followed = resolve_retired(swapped, retired).select(
+        "kind", "valid_from", household_id="person_id", person_id="member"
+    )
     highest = every["household_id"].max()
     return followed.filter(pl.col("household_id") != NOBODY).unique(), (int(str(highest)) if highest else 0) + 1

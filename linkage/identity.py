@@ -59,9 +59,9 @@ class Inheritance:
 
 
 def inherit(clusters: pl.DataFrame, old: pl.DataFrame, next_id: int) -> Inheritance:
-    """Hand old ids on. ``clusters``: cluster; ``old``: item, cluster (new), old_id, for every item that had one."""
-    parts = old.group_by("old_id", "cluster").len()
-    heirs = parts.sort(["len", "cluster"], descending=[True, False]).unique("old_id", keep="first")
+    """Hand old ids on. ``clusters``: cluster; ``old``: cluster (new), old_id, weight, for every item that had one."""
+    parts = old.group_by("old_id", "cluster").agg(pl.col("weight").sum())
+    heirs = parts.sort(["weight", "cluster"], descending=[True, False]).unique("old_id", keep="first")
     kept = heirs.group_by("cluster").agg(pl.col("old_id").min().alias("id"))
     named = clusters.unique().sort("cluster").join(kept, on="cluster", how="left")
     fresh = named.filter(pl.col("id").is_null()).select("cluster").sort("cluster")
@@ -83,7 +83,7 @@ def renew(
     old = new.join(held.select("mention_id", "person_id", "stored"), on="mention_id", how="left")
     known = old.filter(pl.col("person_id").is_not_null() & (pl.col("person_id") != NOBODY))
     kept = inherit(
-        new.select("cluster"), known.select(item="mention_id", cluster="cluster", old_id="person_id"), next_id
+        new.select("cluster"), known.select("cluster", pl.lit(1).alias("weight"), old_id="person_id"), next_id
     )
     old = old.join(kept.ids, on="cluster")
     moves = old.filter(pl.col("stored").is_null() | (pl.col("stored") != pl.col("id")))

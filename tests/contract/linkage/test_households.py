@@ -45,10 +45,31 @@ class Homes:
 
 @pytest.fixture
 def resident(homes, person_draft):
-    def add(key, name, kana, setai, relation="02", *, place=HOME, birth="1950-01-01", state="resident", **more):
+    def add(
+        key,
+        name,
+        kana,
+        setai,
+        relation="02",
+        *,
+        place=HOME,
+        birth="1950-01-01",
+        state="resident",
+        stay=("2000-01-01", ""),
+        **more,
+    ):
         one = person_draft(name, kana, birth, place=place, numbers=[("atena", key, CITY), ("setai", setai, CITY)])
         facts = [
-            (0, {"kind": "residence", "category": "identity", "code": state, "valid_from": "2000-01-01"}),
+            (
+                0,
+                {
+                    "kind": "residence",
+                    "category": "identity",
+                    "code": state,
+                    "valid_from": stay[0],
+                    "valid_to": stay[1],
+                },
+            ),
             (0, {"kind": "kinship", "code": relation}),
         ]
         [mention_id] = homes.town.add("ledger", key, one, facts=facts, **more)
@@ -170,6 +191,21 @@ def test_ids_survive_growth_and_a_repeat_changes_nothing(homes, resident):
     assert (homes.of(second), homes.of(second, "register")) == before
     report = homes.resolve("three")
     assert (report.minted, report.retired, report.changed) == (0, 0, 0)
+
+
+def test_a_past_and_a_present_household_of_one_person_keep_their_ids(homes, resident):
+    before = resident(
+        "1", "山田 健", "ヤマダ ケン", "11", birth="1970-01-01", state="moved_out", stay=("2000-01-01", "2010-01-01")
+    )
+    after = resident(
+        "2", "山田 健", "ヤマダ ケン", "10", birth="1970-01-01", stay=("2015-01-01", ""), place=("東町", "1")
+    )
+    homes.resolve("one")
+    assert homes.town.person(before) == homes.town.person(after)
+    left, here = homes.of(before, "register", past=True), homes.of(after, "register")
+    report = homes.resolve("two")
+    assert (report.minted, report.retired, report.changed) == (0, 0, 0)
+    assert (homes.of(before, "register", past=True), homes.of(after, "register")) == (left, here)
 
 
 def test_a_split_keeps_the_larger_part_and_a_vanished_household_retires(homes, resident):
