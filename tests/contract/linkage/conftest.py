@@ -167,6 +167,12 @@ def make_town(tmp_path):
 
 
 @pytest.fixture
+def any_town(engine):
+    """The town on SQLite and on PostgreSQL."""
+    return Town(engine)
+
+
+@pytest.fixture
 def town(make_town):
     return make_town()
 
