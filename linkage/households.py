@@ -173,8 +173,11 @@ def _living_members(
     places = current.unique("person_id", keep="first", maintain_order=True)
     register_pairs = star(places, ["household_no"])
     surname = ["family_folded", "kana_family"]
+    # Whom the register knows and has no longer here (moved out, dead) lives here only where a form says away.
+    departed = registered.join(places, on="person_id", how="anti")["person_id"].unique().implode()
     elsewhere = rows.filter(
         ~pl.col("person_id").is_in(places["person_id"].implode())
+        & ~pl.col("person_id").is_in(departed)
         & (pl.col("history") == 0)
         & pl.col("closed_as_of").is_null()
     )
@@ -199,7 +202,8 @@ def _living_members(
             | pl.col("other_mention_id").is_in(away["mention_id"].implode()),
         )
     )
-    by_kinship = kinship_pairs(kin, places)
+    left = pl.col("one").is_in(departed) | pl.col("other").is_in(departed)
+    by_kinship = kinship_pairs(kin.filter(~left | pl.col("away")), places)
     persons = rows["person_id"].unique()
     living = join_persons(persons, pl.concat([register_pairs, by_dwelling, by_kinship]))
     living = set_apart(living, *_protections(engine, rows))

@@ -12,16 +12,17 @@ HOME = ("桜町", "3-4")
 
 
 @pytest.fixture
-def homes(town):
+def homes(town, person_draft):
     row = {"agency_id": "shimin", "sensitive": 0, "population": "all", "carries_address": 1, "protects": 0}
     with town.engine.begin() as conn:
         conn.execute(insert(source), {**row, "source_id": "ledger", "programme": "register"})
-    return Homes(town)
+    return Homes(town, person_draft)
 
 
 class Homes:
-    def __init__(self, town):
+    def __init__(self, town, draft):
         self.town = town
+        self.draft = draft
 
     def resolve(self, run="run"):
         link(self.town.engine, run)
@@ -41,6 +42,11 @@ class Homes:
             for row in self.rows()
             if row.person_id == person and row.kind == kind and (row.valid_to != "") == past
         }
+
+
+def person_draft_of(homes, name, kana, atena, role="subject"):
+    numbers = [("setai", "10", CITY), *([("atena", atena, CITY)] if atena else [])]
+    return homes.draft(name, kana, "1975-01-01" if kana else "", place=HOME, role=role, numbers=numbers)
 
 
 @pytest.fixture
@@ -179,6 +185,24 @@ def test_who_moved_out_is_a_past_member(homes, resident):
     homes.resolve()
     assert homes.of(left, "register") == set()
     assert homes.of(left, "register", past=True) == homes.of(stays, "register")
+
+
+@pytest.mark.parametrize("state", ["moved_out", "dead"])
+def test_who_left_the_register_lives_here_no_more_whatever_the_row_says(homes, resident, state):
+    stays = resident("1", "山田 ハナ", "ヤマダ ハナ", "10")
+    homes.resolve("one")
+    drafts = (
+        person_draft_of(homes, "山田 健", "ヤマダ ケン", "2"),
+        person_draft_of(homes, "山田 ハナ", "", "", "head"),
+    )
+    facts = [
+        (0, {"kind": "residence", "category": "identity", "code": state}),
+        (0, {"kind": "kinship", "code": "20", "other": 1}),
+    ]
+    left, head = homes.town.add("ledger", "2", *drafts, facts=facts)
+    homes.resolve("two")
+    assert homes.town.person(head) == homes.town.person(stays)
+    assert homes.of(left) != homes.of(stays)
 
 
 def test_ids_survive_growth_and_a_repeat_changes_nothing(homes, resident):
