@@ -29,8 +29,12 @@ _KANJI_DIGITS = {"〇": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "�
 _CHOME = re.compile(r"([0-9]{1,2}|[一二三四五六七八九十]{1,3})丁目")
 _NUMBERS = re.compile(r"^(?P<numbers>[0-9]+(?:-[0-9]+)*)-?(?P<rest>.*)$")
 _PREFECTURE = re.compile(r"^(北海道|東京都|京都府|大阪府|.{2,3}県)")
+_POSTCODE = re.compile(r"^\s*〒\s*([0-9]{3})-?([0-9]{4})\s*")
 _CITY = re.compile(
-    r"^(?:[^0-9市区町村]{1,6}郡[^0-9市区町村]{1,6}[町村]|[^0-9市区町村]{1,6}市(?:[^0-9市区町村]{1,4}区)?|[^0-9市区町村]{1,4}区)"
+    r"^(?:"
+    r"(?:四日市|廿日市|野々市|市川|市原|町田|大町|十日町|村上|村山|東村山|武蔵村山|羽村|大村|田村)市"
+    r"|(?:余市|高市|東村山|西村山|北村山|田村)郡(?:余市町|[^0-9市区町村]{1,6}[町村])|佐波郡玉村町"
+    r"|[^0-9市区町村]{1,6}郡[^0-9市区町村]{1,6}[町村]|[^0-9市区町村]{1,6}市(?:[^0-9市区町村]{1,4}区)?|[^0-9市区町村]{1,4}区)"
 )
 
 
@@ -62,7 +66,11 @@ def parse_address(
         joint = "-" if first[-1:].isdigit() and second[:1].isdigit() else ""
         town_text, numbers, rest = _split(f"{_INSIDE}{first}{joint}{second}")
         return Address(whole, kind, code, city_code, town_code, town_text, numbers, building or rest)
-    town_text, numbers, rest = _split(_fold(text))
+    folded = _fold(text)
+    if written := _POSTCODE.match(folded):
+        code = code or written[1] + written[2]
+        folded = folded[written.end() :]
+    town_text, numbers, rest = _split(folded)
     return Address(text, kind, code, city_code, town_code, town_text, numbers, building or rest)
 
 

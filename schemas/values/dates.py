@@ -48,7 +48,11 @@ _WRITTEN = re.compile(
     r"(?:(?P<month>\d{1,2})(?:月|[-/.]|$)(?:(?P<day>\d{1,2})日?)?)?(?P<rest>.*)$"
 )
 _DIGITS = re.compile(r"^(?P<era>[MTSHR])?(?P<digits>\d+)$")
-_TIME = re.compile(r"[T ]\d{1,2}:\d{2}.*$")
+_TIME = re.compile(r"(?<=\d)[Tt\s]\s*\d{1,2}:\d{2}.*$")
+_WEEKDAY = re.compile(r"\([月火水木金土日](?:曜日?)?\)")
+_NO_DIGIT_KNOWN = re.compile(r"^\D*(不詳|不明|未詳)\D*$")
+_LIKELY_YEARS = range(1800, 2200)
+"""Years a six-digit number may begin with; any other is a two-digit year, whose century nobody knows."""
 
 
 @lru_cache(maxsize=65536)
@@ -63,9 +67,10 @@ def parse_date(text: str, *, era: bool = True) -> PartialDate:
 
     Raises ValueError, without the text, for what is no date at all.
     """
-    folded = unicodedata.normalize("NFKC", text).replace(" ", "").replace("\u3000", "")
+    folded = _WEEKDAY.sub("", _TIME.sub("", unicodedata.normalize("NFKC", text).strip()))
+    folded = folded.replace(" ", "")
     folded = folded.replace("年月日", "") if folded.endswith("年月日") else folded
-    if folded in _UNKNOWN or not folded.strip("0-/."):
+    if folded in _UNKNOWN or not folded.strip("0-/.") or _NO_DIGIT_KNOWN.match(folded):
         return PartialDate("", "unknown", text)
     if "から" in folded or "~" in folded or "〜" in folded:
         first = parse_date(re.split(r"から|~|〜", folded)[0], era=era)
@@ -94,7 +99,7 @@ def _from_digits(folded: str, *, era: bool) -> _Parts | None:
             return "", int(digits[:4]), int(digits[4:6]), int(digits[6:]), False
         case 7 if era and digits[0] in _ERA_OF:
             return digits[0], int(digits[1:3]), int(digits[3:5]), int(digits[5:]), False
-        case 6:
+        case 6 if int(digits[:4]) in _LIKELY_YEARS:
             return "", int(digits[:4]), int(digits[4:]), 0, False
         case 4:
             return "", int(digits), 0, 0, False
@@ -102,7 +107,7 @@ def _from_digits(folded: str, *, era: bool) -> _Parts | None:
 
 
 def _from_words(folded: str) -> _Parts | None:
-    upper = _UNKNOWN_PART.sub("", _TIME.sub("", folded.upper()))
+    upper = _UNKNOWN_PART.sub("", folded.upper())
     approximate = any(word in upper for word in _APPROXIMATE)
     match = _WRITTEN.match(upper)
     if match is None:

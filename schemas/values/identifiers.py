@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -18,8 +19,10 @@ class Identifier:
 
 CUT = "［番号削除］"
 """What stands where an individual number was cut out."""
-_TWELVE = re.compile(r"(?<![0-9０-９])[0-9０-９](?:[-‐‑–—―−－ー・ \u3000]?[0-9０-９]){11}(?![0-9０-９])")
-_DIGIT = re.compile(r"\D")
+_RUN = re.compile(r"[0-9０-９](?:[-‐‑‒–—―−－ーｰ・ \t\u00a0\u3000.．]{0,3}[0-9０-９]){11,}")
+_GROUP = re.compile(r"[0-9０-９]+")
+_WEAK_JOINT = re.compile(r"[.．]")
+"""A joint that dates have too: across it only groups of four or eight make a number."""
 
 
 def individual_number_ok(digits: str) -> bool:
@@ -32,25 +35,48 @@ def individual_number_ok(digits: str) -> bool:
 
 
 def cut_individual_numbers(text: str) -> tuple[str, int]:
-    """Cut every run of twelve digits that passes the check out of a text; return the text and how many."""
-    if len(text) < 12 or not _TWELVE.search(text):
+    """Cut whatever twelve digits pass the check out of a text; return the text and in how many places it was cut.
+
+    Whole groups of digits are tried from every group on, so that a telephone number or a date before the number
+    does not hide it; where two readings overlap, both are cut.
+    """
+    if len(text) < 12:
         return text, 0
-    count = 0
+    places: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):
+        for start, end in _passing(text, run):
+            if places and start < places[-1][1]:
+                places[-1] = (places[-1][0], end)
+            else:
+                places.append((start, end))
+    for start, end in reversed(places):
+        text = text[:start] + CUT + text[end:]
+    return text, len(places)
 
-    def cut(match: re.Match[str]) -> str:
-        nonlocal count
-        digits = _DIGIT.sub("", unicodedata.normalize("NFKC", match[0]))
-        if not individual_number_ok(digits):
-            return match[0]
-        count += 1
-        return CUT
 
-    return _TWELVE.sub(cut, text), count
+def _passing(text: str, run: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Give the start and end of every twelve digits in a run that could be an individual number."""
+    groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
+    for first, (start, _) in enumerate(groups):
+        length = 0
+        for last in range(first, len(groups)):
+            length += groups[last][1] - groups[last][0]
+            if length >= 12:
+                break
+        if length != 12:
+            continue
+        taken = groups[first : last + 1]
+        end = taken[-1][1]
+        if _WEAK_JOINT.search(text, start, end) and any((stop - begin) % 4 for begin, stop in taken):
+            continue
+        digits = "".join(text[begin:stop] for begin, stop in taken)
+        if individual_number_ok(unicodedata.normalize("NFKC", digits)):
+            yield start, end
 
 
 def municipality_code_ok(code: str) -> bool:
     """Whether a six-digit code passes the check of 全国地方公共団体コード."""
-    if len(code) != 6 or not code.isdigit():
+    if len(code) != 6 or not code.isdecimal():
         return False
     total = sum(int(digit) * weight for digit, weight in zip(code[:5], (6, 5, 4, 3, 2), strict=True))
     return int(code[5]) == (11 - total % 11) % 10
@@ -59,7 +85,7 @@ def municipality_code_ok(code: str) -> bool:
 def insurer_number_ok(number: str) -> bool:
     """Whether an insurer number (保険者番号; 6 digits, or 8 zero-filled) passes its check."""
     digits = number[2:] if len(number) == 8 and number.startswith("00") else number
-    if len(digits) not in (6, 8) or not digits.isdigit():
+    if len(digits) not in (6, 8) or not digits.isdecimal():
         return False
     total = 0
     for place, digit in enumerate(reversed(digits[:-1])):

@@ -44,6 +44,10 @@ from schemas.values.phones import normalise_phone
         ("昭和10年3月日不詳", "1935-03", "month"),
         ("昭和10年3月1日から昭和10年4月1日頃までの間", "1935-03", "range"),
         ("1985-03-07T00:00:00", "1985-03-07", "day"),
+        ("1985-03-07 00:00:00", "1985-03-07", "day"),
+        ("令和8年11月2日(月)", "2026-11-02", "day"),
+        ("198503", "1985-03", "month"),
+        ("平成不明", "", "unknown"),
     ],
 )
 def test_dates_in_every_notation(text: str, value: str, quality: str) -> None:
@@ -51,7 +55,7 @@ def test_dates_in_every_notation(text: str, value: str, quality: str) -> None:
     assert (read.value, read.quality, read.original) == (value, quality, text)
 
 
-@pytest.mark.parametrize("text", ["山田太郎", "12", "abc", "99999"])
+@pytest.mark.parametrize("text", ["山田太郎", "12", "abc", "99999", "850307"])
 def test_what_is_no_date_is_refused_without_being_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=r"^not a") as caught:
         parse_date(text)
@@ -82,6 +86,20 @@ def test_any_text_is_a_date_or_a_value_error(text: str) -> None:
 def test_one_dwelling_written_three_ways(text: str) -> None:
     read = parse_address(text)
     assert (read.town, read.lot, read.building, read.text) == ("緑町3丁目", "12-5", "コーポ結101", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["四日市市緑町1-2", "千葉県市川市緑町1-2", "町田市緑町1-2", "余市郡余市町緑町1-2", "群馬県佐波郡玉村町緑町1-2"],
+)
+def test_municipalities_with_another_unit_in_their_name(text: str) -> None:
+    read = parse_address(text)
+    assert (read.town, read.lot) == ("緑町", "1-2")
+
+
+def test_a_postcode_before_an_address_is_no_lot() -> None:
+    read = parse_address("〒１２３－４５６７　東京都結市緑町3-12-5")
+    assert (read.postcode, read.town, read.lot) == ("1234567", "緑町3丁目", "12-5")
 
 
 def test_an_address_in_columns() -> None:
@@ -119,6 +137,30 @@ def test_an_individual_number_is_cut_however_it_is_spaced(eleven: str, joint: st
     number = _individual_number(eleven)
     text = f"番号 {joint.join((number[:4], number[4:8], number[8:]))} です"
     assert cut_individual_numbers(text) == (f"番号 {CUT} です", 1)
+
+
+@pytest.mark.parametrize("before", ["03-1234-5678 ", "090-1111-2222 ", "2026-11-01 ", "2026 1101 ", "1234 "])
+@given(
+    st.text(alphabet="0123456789", min_size=11, max_size=11),
+    st.sampled_from(["", "-", " ", " - ", "　－　", "ｰ", ".", "\t"]),
+)
+def test_digits_before_an_individual_number_do_not_hide_it(before: str, eleven: str, joint: str) -> None:
+    number = _individual_number(eleven)
+    written = joint.join((number[:4], number[4:8], number[8:]))
+    cut, places = cut_individual_numbers(before + written)
+    assert places == 1
+    assert cut.endswith(CUT)
+
+
+@pytest.mark.parametrize("text", ["03-1234-5678 03-1234-5678", "2026.11.01 1030", "000000000012345", "1-2-305"])
+def test_other_numbers_stay(text: str) -> None:
+    assert cut_individual_numbers(text) == (text, 0)
+
+
+@pytest.mark.parametrize("check", [municipality_code_ok, insurer_number_ok])
+@given(text=st.text(max_size=8))
+def test_any_text_is_checked_without_an_error(check, text: str) -> None:
+    assert check(text) in {True, False}
 
 
 @given(st.text(alphabet="0123456789", min_size=12, max_size=12), st.integers(0, 11))
