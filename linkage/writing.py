@@ -14,7 +14,7 @@ from linkage.evidence import read_frame
 from linkage.identity import Renewal
 from schemas.tables import household, lineage, link_edge, membership, person, person_mention, touched
 
-_ROWS = 3000
+_ROWS = 2000
 """Rows per transaction; far below a tenth of a second on SQLite."""
 
 Row = dict[str, Any]
