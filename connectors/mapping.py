@@ -57,6 +57,19 @@ class Mapper:
         needed = [cells[at] if at is not None and at < len(cells) else "" for at in self._needed]
         return join_key(parts) if all(part and not part.isspace() for part in needed) else None
 
+    def place(self, cells: Cells) -> tuple[str, str, bool] | None:
+        """Say which version of which record a row is: record key, history number and whether it is the latest.
+
+        Cheap, without mapping, and equal to what ``map`` gives; None when the row has no record key. Takes rows that
+        do not map, too.
+        """
+        key = self.record_key(cells)
+        if key is None:
+            return None
+        if len(cells) < len(self.header):
+            cells = (*cells, *[""] * (len(self.header) - len(cells)))
+        return key, self._record.history(cells), self._record.latest(cells)
+
     def map(self, cells: Cells, line: int) -> RecordDraft:
         """Map one row; raise RecordRejected with fault code and column when it cannot be taken."""
         columns = self._columns
@@ -168,18 +181,20 @@ class _RecordPlan:
         self._columns = columns
         self._rule = rule
         self._history = [at for name in rule.history if (at := columns.position(name)) is not None]
-        self._latest: Callable[[Cells], bool] | None = columns.condition(rule.latest, otherwise=True)
+        self.latest: Callable[[Cells], bool] = columns.condition(rule.latest, otherwise=True) or (lambda _cells: True)
         self._deleted = columns.condition(rule.deleted, otherwise=False)
         self._scope = columns.value(rule.scope)[0]
         self._event = [columns.position(name) for name in rule.event_key] if rule.event_date else []
 
+    def history(self, cells: Cells) -> str:
+        """Join a row's history and branch number so that they compare as one; empty where the source has none."""
+        return _history_text([cells[at] for at in self._history]) if self._history else ""
+
     def read(self, cells: Cells) -> _RecordFrame:
         """Read the frame of one row."""
         frame = _RecordFrame()
-        if self._history:
-            frame.history = _history_text([cells[at] for at in self._history])
-        if self._latest:
-            frame.latest = self._latest(cells)
+        frame.history = self.history(cells)
+        frame.latest = self.latest(cells)
         if self._deleted:
             frame.deleted = self._deleted(cells)
         frame.scope = self._scope(cells)

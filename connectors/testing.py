@@ -122,5 +122,6 @@ def check_delivery(delivery: Delivery) -> Outcome:
                 continue
             assert draft == mapper.map(cells, line), "the same cells give the same draft"  # noqa: S101
             assert draft.record_key == mapper.record_key(cells)  # noqa: S101
+            assert mapper.place(cells) == (draft.record_key, draft.history_no, draft.latest)  # noqa: S101
             outcome.drafts.append(draft)
     return outcome
