@@ -1,1 +1,1 @@
-"""When it runs: landing, linking, publishing, and the Dagster definitions that orchestrate them."""
+"""When it runs: deliveries landed, persons and households linked, views published; Dagster only orchestrates."""

@@ -95,7 +95,7 @@ delivery = Table(
     Column("content_hash", String, nullable=False),
     Column("as_of", String, nullable=False),
     Column("mode", String, nullable=False),  # snapshot | delta
-    Column("scopes", Text, nullable=False),  # JSON list of scope values the snapshot is authoritative for
+    Column("scopes", Text, nullable=False),  # what a snapshot is authoritative for, joined by U+001F; empty: all
     Column("status", String, nullable=False),  # landing | applied | held
     Column("reason", String, nullable=False, server_default=""),
     Column("delivered", Integer, nullable=False, server_default="0"),

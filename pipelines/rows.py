@@ -1,0 +1,532 @@
+"""From raw cells to the rows of the store: mapped, keyed, sealed. Runs in worker processes, needs no database.
+
+A worker is given everything it must know: key material (in memory only), the definitions, id ranges reserved for its
+batch, and what the store already holds of the records it maps, so that a mention keeps its id and its data key.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Any
+
+from connectors.deliveries import RawFault
+from connectors.mapping import Mapper
+from linkage.keys import Keys, mention_keys
+from pipelines.standing import Standing
+from privacy.keyring import Keyring
+from privacy.sealing import Sealer, new_data_key
+from privacy.tokens import TokenMinter
+from schemas.drafts import ConsentDraft, MentionDraft, RecordDraft
+from schemas.errors import RecordRejected
+from schemas.source import SourceDefinition
+from schemas.tables import TOKEN_COLUMNS
+from schemas.values.dates import PartialDate
+
+Row = tuple[Any, ...]
+Cells = tuple[str, ...]
+Place = tuple[str, int]
+"""A mention within its record: role and number."""
+
+IDS_PER_ROW = 64
+"""Mention ids reserved for every row; a row that names more people is rejected."""
+KEY_VERSION = 1
+"""Version of a mention's data key; it never changes, only its wrapping does."""
+TOO_MANY = "too-many-mentions"
+
+
+def record_token(minter: TokenMinter, source_id: str, record_key: str) -> int:
+    """Give the keyed token under which a record is stored."""
+    return minter.one("record", f"{source_id}/{record_key}")
+
+
+def history_token(minter: TokenMinter, source_id: str, record_key: str, history_no: str) -> int:
+    """Give the keyed token of a superseded history row (履歴) of a record."""
+    return record_token(minter, source_id, f"{record_key}#{history_no}")
+
+
+def row_digest(minter: TokenMinter, fingerprint: str, cells: Cells) -> int:
+    """Give the keyed digest of a row as one reading sees it: equal means unchanged."""
+    return minter.one("row", fingerprint + "\x1e" + "\x1f".join(cells))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the store holds of a record: its id and, by place, mention id and wrapped data key."""
+
+    record_id: int
+    mentions: dict[Place, tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all batches of one delivery share."""
+
+    source_id: str
+    delivery_id: int
+    run_id: str
+    as_of: str
+    instant: str
+    snapshot: bool
+    scopes: tuple[str, ...]
+    standing: Standing
+
+    def place(self, scope: str) -> tuple[str, str | None]:
+        """Where a record seen in this delivery stands."""
+        return self.standing.place(self.as_of, scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One batch for a worker."""
+
+    context: Context
+    header: Cells
+    rows: Sequence[tuple[int, Cells]]
+    record_base: int
+    mention_base: int
+    known: dict[int, Known] = field(default_factory=dict)
+    """By record token."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Lines that are refused whatever they hold, with the fault code (second row of one key)."""
+    faults: Sequence[RawFault] = ()
+
+
+@dataclass
+class Prepared:
+    """Rows for the store, by table, in the column order of ``pipelines.writing``."""
+
+    records: list[Row] = field(default_factory=list)
+    mentions: list[Row] = field(default_factory=list)
+    keys: list[Row] = field(default_factory=list)
+    versions: list[Row] = field(default_factory=list)
+    identifiers: list[Row] = field(default_factory=list)
+    aliases: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
+    consents: list[Row] = field(default_factory=list)
+    protections: list[Row] = field(default_factory=list)
+    parties: list[Row] = field(default_factory=list)
+    clearances: list[Row] = field(default_factory=list)
+    quarantine: list[Row] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)
+    """Record ids that are written anew."""
+    vanished: list[int] = field(default_factory=list)
+    """Mention ids that their record no longer has."""
+    accepted: int = 0
+    cut: int = 0
+    """Rows out of which individual numbers were cut."""
+    warnings: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A first look at a batch: per row its line, record token, digest and history number; key-less rows left out."""
+
+    lines: list[int]
+    tokens: list[int]
+    digests: list[int]
+    history: list[str]
+    current: list[bool]
+    keyless: list[int]
+    """Lines without a record key."""
+    faults: int
+
+
+class Preparer:
+    """Maps, keys and seals the rows of configured sources; one per process."""
+
+    def __init__(self, keyring: Keyring, definitions: dict[str, SourceDefinition]) -> None:
+        self.keyring = keyring
+        self.minter = TokenMinter(keyring)
+        self._definitions = definitions
+        self._mappers: dict[tuple[str, Cells], Mapper] = {}
+
+    def mapper(self, source_id: str, header: Cells) -> Mapper:
+        """Give the compiled mapper of a header."""
+        found = self._mappers.get((source_id, header))
+        if found is None:
+            found = self._mappers[source_id, header] = Mapper(self._definitions[source_id], header)
+        return found
+
+    def scan(self, source_id: str, header: Cells, rows: Sequence[tuple[int, Cells]], faults: int) -> Scan:
+        """Look at a batch without mapping it."""
+        mapper, minter = self.mapper(source_id, header), self.minter
+        unflagged = unflagged_history(self._definitions[source_id])
+        found = Scan([], [], [], [], [], [], faults)
+        for line, cells in rows:
+            place = mapper.place(cells)
+            if place is None:
+                found.keyless.append(line)
+                continue
+            key, history, latest = place
+            current = latest or unflagged
+            found.lines.append(line)
+            found.tokens.append(
+                record_token(minter, source_id, key) if current else history_token(minter, source_id, key, history)
+            )
+            found.digests.append(row_digest(minter, mapper.fingerprint, cells))
+            found.history.append(comparable(history))
+            found.current.append(current)
+        return found
+
+    def prepare(self, task: Task) -> Prepared:
+        """Make the store's rows of a batch; what cannot be mapped is sealed for quarantine."""
+        out = Prepared()
+        context = task.context
+        mapper = self.mapper(context.source_id, task.header)
+        builder = _Builder(self.keyring, self.minter, context, out, task.record_base, task.mention_base)
+        unflagged = unflagged_history(mapper.definition)
+        for fault in task.faults:
+            builder.refuse(task.header, fault.cells, fault.line, fault.code)
+        for line, cells in task.rows:
+            try:
+                if line in task.refused:
+                    raise RecordRejected(task.refused[line], mapper.definition.identity[0], line)
+                draft = mapper.map(cells, line)
+                if len(draft.mentions) > IDS_PER_ROW:
+                    raise RecordRejected(TOO_MANY, "", line)
+            except RecordRejected as rejected:
+                builder.refuse(task.header, cells, line, rejected.code, rejected.field_name)
+                continue
+            digest = row_digest(self.minter, mapper.fingerprint, cells)
+            history = not (draft.latest or unflagged)
+            token = (
+                history_token(self.minter, context.source_id, draft.record_key, draft.history_no)
+                if history
+                else record_token(self.minter, context.source_id, draft.record_key)
+            )
+            builder.add(draft, token, digest, task.known.get(token), history=history)
+        return out
+
+    def rebuild(self, task: Task, drafts: Iterable[tuple[RecordDraft, int, str]]) -> Prepared:
+        """Make the store's rows of replayed records: (draft, digest, newest as-of) each."""
+        out = Prepared()
+        builder = _Builder(self.keyring, self.minter, task.context, out, task.record_base, task.mention_base)
+        for draft, digest, as_of in drafts:
+            token = record_token(self.minter, task.context.source_id, draft.record_key)
+            builder.add(draft, token, digest, task.known.get(token), history=False, as_of=as_of)
+        return out
+
+
+def unflagged_history(definition: SourceDefinition) -> bool:
+    """Whether history rows carry a number but no flag: then the greatest number is the record."""
+    return bool(definition.record.history) and definition.record.latest is None
+
+
+def comparable(history_no: str) -> str:
+    """Write a history number so that texts compare as numbers do."""
+    return history_no.zfill(40) if history_no.isdigit() else history_no
+
+
+class _Builder:
+    def __init__(
+        self,
+        keyring: Keyring,
+        minter: TokenMinter,
+        context: Context,
+        out: Prepared,
+        record_base: int,
+        mention_base: int,
+    ) -> None:
+        self._keyring = keyring
+        self._minter = minter
+        self._context = context
+        self._out = out
+        self._next_record = record_base
+        self._next_mention = mention_base
+
+    def refuse(self, header: Cells, cells: Sequence[str], line: int, code: str, field_name: str = "") -> None:
+        """Seal a row for quarantine."""
+        self._out.quarantine.append(
+            sealed_row(self._keyring, self._minter, self._context, header, cells, line, code, field_name)
+        )
+
+    def add(
+        self, draft: RecordDraft, token: int, digest: int, known: Known | None, *, history: bool, as_of: str = ""
+    ) -> None:
+        """Add one record with its mentions."""
+        out, context = self._out, self._context
+        if known is None:
+            record_id = self._next_record
+            self._next_record += 1
+        else:
+            record_id = known.record_id
+            out.replaced.append(record_id)
+        stands, closed = (as_of, None) if as_of else context.place(draft.scope)
+        out.records.append(
+            (
+                record_id,
+                context.source_id,
+                token,
+                draft.scope,
+                stands,
+                draft.history_no,
+                int(history),
+                digest,
+                closed,
+                int(draft.deleted),
+                context.delivery_id,
+                draft.line,
+            )
+        )
+        held = known.mentions if known else {}
+        ids: dict[Place, int] = {}
+        for mention in draft.mentions:
+            place = (mention.role.value, mention.seq)
+            if place in held:
+                ids[place] = held[place][0]
+            else:
+                ids[place] = self._next_mention
+                self._next_mention += 1
+        out.vanished += [mention_id for place, (mention_id, _) in held.items() if place not in ids]
+        for mention in draft.mentions:
+            place = (mention.role.value, mention.seq)
+            self._mention(draft, mention, token, record_id, ids[place], held.get(place))
+        self._facts(draft, record_id, ids)
+        self._orders(draft, record_id, ids)
+        out.accepted += 1
+        out.cut += bool(draft.cut_tokens)
+        for warning in draft.warnings:
+            out.warnings[warning] = out.warnings.get(warning, 0) + 1
+
+    def _mention(
+        self,
+        draft: RecordDraft,
+        mention: MentionDraft,
+        token: int,
+        record_id: int,
+        mention_id: int,
+        held: tuple[int, bytes] | None,
+    ) -> None:
+        out, source_id = self._out, self._context.source_id
+        if held is None:
+            data_key = new_data_key()
+            wrapped, version = self._keyring.wrap(data_key)
+            out.keys.append((mention_id, wrapped, version))
+        else:
+            data_key = self._keyring.unwrap(held[1])
+        version_id = self._next_mention
+        self._next_mention += 1
+        role = mention.role.value
+        out.mentions.append((mention_id, record_id, role, mention.seq, version_id))
+        place = f"{source_id}/{token}/{role}/{mention.seq}"
+        sealer = Sealer(data_key, table="mention_version", row=place, key_version=KEY_VERSION)
+        keys = mention_keys(mention)
+        birth = mention.birth
+        address = mention.addresses[0] if mention.addresses else None
+        out.versions.append(
+            (
+                version_id,
+                mention_id,
+                source_id,
+                birth.year if birth else None,
+                birth.month if birth else None,
+                mention.sex,
+                address.town if address else "",
+                int(mention.death is not None),
+                KEY_VERSION,
+                sealer.seal("identity", _dumped(_identity(draft, mention))),
+                sealer.seal("address", _dumped(_places(mention)))
+                if mention.addresses or mention.phones or mention.emails
+                else None,
+                sealer.seal("notes", _dumped(dict(mention.notes))) if mention.notes else None,
+                *self._tokens(keys),
+            )
+        )
+        one = self._minter.one
+        for kind, issuer, value, valid_from, valid_to in keys.identifiers:
+            out.identifiers.append((version_id, kind, issuer, one(kind, f"{issuer}/{value}"), valid_from, valid_to))
+        for kind, value in keys.aliases:
+            out.aliases.append((version_id, kind, one(kind, value)))
+
+    def _tokens(self, keys: Keys) -> list[int | None]:
+        one, found = self._minter.one, keys.tokens
+        return [one(kind, found[kind]) if kind in found else None for kind in TOKEN_COLUMNS]
+
+    def _facts(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
+        out = self._out
+        number = 0
+        for mention in draft.mentions:
+            mention_id = ids[mention.role.value, mention.seq]
+            for fact in mention.facts:
+                other = ids.get((fact.other[0].value, fact.other[1])) if fact.other else None
+                out.facts.append(
+                    (
+                        record_id,
+                        mention_id,
+                        number,
+                        fact.kind.value,
+                        fact.category.value,
+                        fact.programme.value,
+                        fact.code,
+                        fact.level,
+                        fact.status,
+                        _value(fact.valid_from),
+                        _value(fact.valid_to),
+                        fact.agency_id,
+                        other,
+                        _detail(fact.detail),
+                    )
+                )
+                number += 1
+
+    def _orders(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
+        out = self._out
+        for mention in draft.mentions:
+            mention_id = ids[mention.role.value, mention.seq]
+            for number, consent in enumerate(mention.consents):
+                reference = consent.reference or f"{self._context.source_id}/{draft.record_key}/{mention_id}/{number}"
+                out.consents += self._consent_rows(consent, record_id, mention_id, reference)
+            if mention.protection is None:
+                continue
+            order = mention.protection
+            protection_id = mention_id  # one order per mention
+            out.protections.append(
+                (
+                    protection_id,
+                    record_id,
+                    mention_id,
+                    order.kind,
+                    _value(order.valid_from),
+                    _value(order.valid_to),
+                    int(order.lifted),
+                    int(order.opponent_known),
+                )
+            )
+            for other in draft.mentions:
+                part = PARTS.get(other.role.value)
+                if part:
+                    out.parties.append((protection_id, ids[other.role.value, other.seq], part))
+            out.clearances += [(protection_id, agency, role) for agency, role in dict.fromkeys(order.cleared)]
+
+    def _consent_rows(
+        self, consent: ConsentDraft, record_id: int, mention_id: int, reference: str
+    ) -> Iterable[tuple[Any, ...]]:
+        one = self._minter.one
+        token = one("consent", reference)
+        named = one("consent", consent.supersedes) if consent.supersedes else None
+        start, end = _value(consent.valid_from), _day_after(consent.valid_to)
+        for agency in consent.agencies or ("",):
+            for category, tier in consent.categories or (("", 0),):
+                for purpose in consent.purposes or ("",):
+                    yield (
+                        record_id,
+                        mention_id,
+                        token,
+                        consent.decision,
+                        agency,
+                        str(category),
+                        int(tier),
+                        purpose,
+                        start,
+                        end,
+                        consent.given_by,
+                        named,
+                        self._context.instant,
+                    )
+
+
+PARTS = {"opponent": "against", "co_protected": "with"}
+"""Roles beside the protected person in a record of the protection feed, and their part in the order."""
+
+
+def sealed_row(  # noqa: PLR0917 - the columns of one table
+    keyring: Keyring,
+    minter: TokenMinter,
+    context: Context,
+    header: Cells,
+    cells: Sequence[str],
+    line: int,
+    code: str,
+    field_name: str,
+) -> Row:
+    """Seal a refused row under a key of its own (quarantine columns, without the id)."""
+    token = minter.one("quarantine", f"{context.source_id}\x1e" + "\x1f".join((*header, "", *cells)))
+    data_key = new_data_key()
+    wrapped, _ = keyring.wrap(data_key)
+    sealer = Sealer(data_key, table="quarantine", row=f"{context.source_id}/{token}", key_version=KEY_VERSION)
+    sealed = sealer.seal("row", _dumped({"header": list(header), "cells": list(cells)}))
+    return (
+        context.source_id,
+        context.delivery_id,
+        line,
+        code,
+        field_name,
+        token,
+        "waiting",
+        wrapped,
+        sealed,
+        context.run_id,
+    )
+
+
+def _dumped(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def _identity(draft: RecordDraft, mention: MentionDraft) -> dict[str, Any]:
+    return {
+        "names": [
+            {
+                "full": name.full,
+                "kind": name.kind,
+                "family": name.family,
+                "given": name.given,
+                "kana": name.kana,
+                "kana_family": name.kana_family,
+                "kana_given": name.kana_given,
+            }
+            for name in mention.names
+        ],
+        "birth": _date(mention.birth),
+        "death": _date(mention.death),
+        "identifiers": [
+            {"kind": number.kind, "issuer": number.issuer, "value": number.value} for number in mention.identifiers
+        ],
+        "record_key": draft.record_key,
+    }
+
+
+def _places(mention: MentionDraft) -> dict[str, Any]:
+    return {
+        "addresses": [
+            {
+                "text": address.text,
+                "kind": address.kind,
+                "postcode": address.postcode,
+                "city_code": address.city_code,
+                "town_code": address.town_code,
+                "town": address.town,
+                "lot": address.lot,
+                "building": address.building,
+            }
+            for address in mention.addresses
+        ],
+        "phones": list(mention.phones),
+        "emails": list(mention.emails),
+    }
+
+
+def _date(found: PartialDate | None) -> dict[str, str] | None:
+    return {"value": found.value, "quality": found.quality, "original": found.original} if found else None
+
+
+def _value(found: PartialDate | None) -> str:
+    return found.value if found else ""
+
+
+@lru_cache(4096)
+def _detail(detail: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps(dict(detail), ensure_ascii=False, sort_keys=True) if detail else "{}"
+
+
+def _day_after(end: PartialDate | None) -> str:
+    """Give the day a paper's last day is followed by: validity is half-open (valid until 31 March ends 1 April)."""
+    if end is None or not end.value:
+        return ""
+    value = end.value
+    if len(value) == 10:
+        return (date.fromisoformat(value) + timedelta(days=1)).isoformat()
+    year, month = int(value[:4]), int(value[5:7] or 12)
+    return f"{year + month // 12:04}-{month % 12 + 1:02}-01"

@@ -1,0 +1,119 @@
+"""The single writer: a batch of prepared rows in one short transaction, exactly once."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipelines.rows import Prepared, Row
+from schemas.store import bulk_insert, chunks, delete_by
+from schemas.tables import (
+    TOKEN_COLUMNS,
+    consent,
+    data_key,
+    fact,
+    mention,
+    mention_alias,
+    mention_identifier,
+    mention_version,
+    protection,
+    protection_clearance,
+    protection_party,
+    quarantine,
+    source_record,
+    touched,
+)
+
+FACTS = tuple(column.name for column in fact.columns)[1:]
+CONSENTS = tuple(column.name for column in consent.columns)[1:]
+QUARANTINE = tuple(column.name for column in quarantine.columns)[1:]
+VERSIONS = (
+    "version_id",
+    "mention_id",
+    "source_id",
+    "birth_year",
+    "birth_month",
+    "sex",
+    "town",
+    "died",
+    "key_version",
+    "identity",
+    "address",
+    "notes",
+    *TOKEN_COLUMNS,
+)
+
+
+def write(engine: Engine, found: Prepared, *, supersede: bool = False) -> None:
+    """Store a batch: records replace what they were, mentions keep their ids and keys.
+
+    ``supersede``: refused rows of a delivery that a newer one has already answered wait for nobody.
+    """
+    with engine.begin() as conn:
+        if found.replaced:
+            _clear(conn, found.replaced)
+        if found.vanished:
+            delete_by(conn, data_key, "mention_id", found.vanished)
+        bulk_insert(conn, source_record, found.records)
+        bulk_insert(conn, mention, found.mentions)
+        bulk_insert(conn, data_key, found.keys)
+        bulk_insert(conn, mention_version, found.versions, VERSIONS)
+        bulk_insert(conn, mention_identifier, found.identifiers)
+        bulk_insert(conn, mention_alias, found.aliases)
+        bulk_insert(conn, fact, found.facts, FACTS)
+        bulk_insert(conn, consent, found.consents, CONSENTS)
+        bulk_insert(conn, protection, found.protections)
+        bulk_insert(conn, protection_party, found.parties)
+        bulk_insert(conn, protection_clearance, found.clearances)
+        touch(conn, [*(row[0] for row in found.mentions), *found.vanished], fresh=not found.replaced)
+        quarantine_rows(conn, found.quarantine, supersede=supersede)
+
+
+def touch(conn: Connection, mention_ids: Sequence[int], *, fresh: bool = False) -> None:
+    """Mark mentions as changed since the last publication; ``fresh`` ones cannot stand there yet."""
+    bulk_insert(conn, touched, [(mention_id,) for mention_id in mention_ids], ignore_duplicates=not fresh)
+
+
+def touch_records(conn: Connection, record_ids: Sequence[int]) -> None:
+    """Mark all mentions of some records."""
+    for part in chunks(record_ids):
+        ids = conn.execute(select(mention.c.mention_id).where(mention.c.record_id.in_(part))).scalars().all()
+        touch(conn, ids)
+
+
+def _clear(conn: Connection, record_ids: list[int]) -> None:
+    """Remove what is written anew; sealed versions stay until no generation shows them."""
+    orders = [
+        row
+        for part in chunks(record_ids)
+        for row in conn.execute(select(protection.c.protection_id).where(protection.c.record_id.in_(part))).scalars()
+    ]
+    for table in (protection_party, protection_clearance, protection):
+        delete_by(conn, table, "protection_id", orders)
+    for table in (fact, consent, mention, source_record):
+        delete_by(conn, table, "record_id", record_ids)
+
+
+def quarantine_rows(conn: Connection, rows: Sequence[Row], *, supersede: bool) -> None:
+    """Keep refused rows sealed; the same row waits once and names the delivery it came with last."""
+    if not rows:
+        return
+    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
+    made = insert(quarantine)
+    state = "resolved" if supersede else "waiting"
+    values = [{**dict(zip(QUARANTINE, row, strict=True)), "state": state} for row in rows]
+    key = ["source_id", "row_token"]
+    if supersede:
+        conn.execute(made.on_conflict_do_nothing(index_elements=key), values)
+        return
+    changed = {name: made.excluded[name] for name in ("delivery_id", "line", "code", "field", "state", "run_id")}
+    conn.execute(made.on_conflict_do_update(index_elements=key, set_=changed), values)
+
+
+def next_free(conn: Connection, *tables: Table) -> int:
+    """Give an id above every id of the given tables."""
+    largest = 0
+    for table in tables:
+        key = next(iter(table.primary_key.columns))
+        largest = max(largest, conn.execute(select(key).order_by(key.desc()).limit(1)).scalar() or 0)
+    return largest + 1
