@@ -118,10 +118,11 @@ def _happenings(preparer: Preparer, given: tuple[Context, RawBatch]) -> tuple[li
     for line, cells in batch.rows:
         try:
             draft = mapper.map(cells, line)
-            if draft.event is None:
-                raise RecordRejected("event-date", mapper.definition.record.event_date, line)
         except RecordRejected as rejected:
             refused.append(refusal(cells, line, rejected.code, rejected.field_name))
+            continue
+        if draft.event is None:
+            refused.append(refusal(cells, line, "event-date", mapper.definition.record.event_date))
             continue
         when, event_key, corrected = draft.event
         key_token = record_token(minter, context.source_id, draft.record_key)

@@ -180,14 +180,16 @@ class Preparer:
         for fault in task.faults:
             builder.refuse(task.header, fault.cells, fault.line, fault.code)
         for line, cells in task.rows:
+            if line in task.refused:
+                builder.refuse(task.header, cells, line, task.refused[line], mapper.definition.identity[0])
+                continue
             try:
-                if line in task.refused:
-                    raise RecordRejected(task.refused[line], mapper.definition.identity[0], line)
                 draft = mapper.map(cells, line)
-                if len(draft.mentions) > IDS_PER_ROW:
-                    raise RecordRejected(TOO_MANY, "", line)
             except RecordRejected as rejected:
                 builder.refuse(task.header, cells, line, rejected.code, rejected.field_name)
+                continue
+            if len(draft.mentions) > IDS_PER_ROW:
+                builder.refuse(task.header, cells, line, TOO_MANY)
                 continue
             digest = row_digest(self.minter, mapper.fingerprint, cells)
             history = not (draft.latest or unflagged)
@@ -431,7 +433,7 @@ PARTS = {"opponent": "against", "co_protected": "with"}
 """Roles beside the protected person in a record of the protection feed, and their part in the order."""
 
 
-def sealed_row(  # noqa: PLR0917 - the columns of one table
+def sealed_row(
     keyring: Keyring,
     minter: TokenMinter,
     context: Context,

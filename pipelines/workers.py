@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pipelines.rows import Preparer
-from privacy.keyring import Keyring, KeyMaterial
+from privacy.keyring import KeyMaterial, Keyring
 from schemas.source import SourceDefinition
 
 Given = TypeVar("Given")

@@ -1,0 +1,239 @@
+"""The work of one run, step by step: land, link, household, publish. Dagster's assets only call these steps."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, func, insert, select
+
+from connectors.deliveries import Delivery
+from connectors.sources import open_source
+from linkage.households import HouseholdReport, resolve_households
+from linkage.partition import LinkReport, link
+from pipelines.landing import Landed, land, waiting_rows
+from pipelines.publishing import Publication, publish
+from pipelines.runs import Lease
+from pipelines.site import Site
+from pipelines.stages import Clock, Stage
+from pipelines.workers import Workers
+from privacy.log import record, staff_pseudonym
+from schemas.errors import ConfigurationError, GuardStopped, SourceUnavailable
+from schemas.source import SourceDefinition
+from schemas.tables import delivery, household, person_mention, source
+
+
+@dataclass
+class SyncReport:
+    """What a run did; counts only."""
+
+    run_id: str
+    stages: list[Stage] = field(default_factory=list)
+    delivered: int = 0
+    accepted: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    held: int = 0
+    persons: int = 0
+    households: int = 0
+    guards: list[GuardStopped] = field(default_factory=list)
+    unavailable: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    """Deliveries that are still being written at their source."""
+    warnings: dict[str, int] = field(default_factory=dict)
+    """``source: code`` → rows or columns."""
+    withheld_addresses: int = 0
+    waiting_rows: int = 0
+    """Refused rows that wait in quarantine, from this run and before."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 done, 1 a source did not answer, 3 records wait in quarantine, 4 a guard stopped a delivery."""
+        if self.guards:
+            return 4
+        if self.unavailable:
+            return 1
+        return 3 if self.waiting_rows else 0
+
+    @property
+    def status(self) -> str:
+        """What the run ledger says."""
+        return {0: "done", 1: "unavailable", 3: "done-with-quarantine", 4: "stopped"}[self.exit_code]
+
+    def counts(self) -> dict[str, int]:
+        """Give the counts for the run ledger and the log."""
+        names = ("delivered", "accepted", "unchanged", "quarantined", "held", "persons", "households")
+        found = {name: int(getattr(self, name)) for name in names}
+        found |= {"guards": len(self.guards), "unavailable": len(self.unavailable)}
+        return found | {"withheld_addresses": self.withheld_addresses, "waiting_rows": self.waiting_rows}
+
+
+class Work:
+    """One run at work."""
+
+    def __init__(
+        self,
+        site: Site,
+        clock: Clock,
+        run_id: str,
+        *,
+        lease: Lease | None = None,
+        chosen: Collection[str] = (),
+        accept_removals: int = 0,
+        by: str = "",
+        workers: int | None = None,
+    ) -> None:
+        self.site = site
+        self.clock = clock
+        self.report = SyncReport(run_id, clock.stages)
+        self.definitions = site.sources()
+        unknown = sorted(set(chosen) - self.definitions.keys())
+        if unknown:
+            raise ConfigurationError(f"no source {unknown[0]}; `musubi sources list` names them")
+        self._chosen = set(chosen) or set(self.definitions)
+        self._accept = accept_removals
+        self._by = by
+        self._lease = lease
+        self.workers = Workers(site.keyring, self.definitions, workers)
+        self._found: dict[str, Delivery] = {}
+
+    def register_sources(self) -> None:
+        """Write down what the other rooms need to know of each configured source."""
+        rows = [_source_row(definition) for definition in self.definitions.values()]
+        with self.site.engine.begin() as conn:
+            conn.execute(delete(source).where(source.c.source_id.in_(self.definitions)))
+            if rows:
+                conn.execute(insert(source), rows)
+
+    def look(self) -> Iterator[str]:
+        """Ask every source for what is new; give a key per delivery, those of protecting sources first."""
+        for source_id, definition in self.definitions.items():
+            if source_id not in self._chosen:
+                continue
+            with self.site.engine.connect() as conn:
+                known = frozenset(
+                    conn.execute(
+                        select(delivery.c.content_hash).where(
+                            delivery.c.source_id == source_id, delivery.c.status == "applied"
+                        )
+                    ).scalars()
+                )
+            try:
+                opened = open_source(definition, self.site.workspace.root)
+                for found in opened.deliveries(known):
+                    key = delivery_key(found)
+                    self._found[key] = found
+                    yield key
+                self.report.waiting += [f"{source_id}: {name}" for name in opened.waiting]
+            except SourceUnavailable as error:
+                self.report.unavailable.append(str(error))
+
+    def land(self, key: str) -> Landed | None:
+        """Land one delivery; None where its source failed on the way (the next run tries again)."""
+        found = self._found.pop(key)
+        self.keep()
+        try:
+            with self.clock.stage("land") as stage:
+                landed = land(
+                    self.site,
+                    self.workers,
+                    found,
+                    self.report.run_id,
+                    accept_removals=self._accept,
+                    tell=lambda done: self.clock.tell(f"land {found.source_id}", done),
+                )
+                stage.records += landed.delivered
+        except SourceUnavailable as error:
+            self.report.unavailable.append(str(error))
+            return None
+        self._count(landed)
+        return landed
+
+    def _count(self, landed: Landed) -> None:
+        report = self.report
+        for name in ("delivered", "accepted", "unchanged", "quarantined", "held"):
+            setattr(report, name, getattr(report, name) + getattr(landed, name))
+        warnings = Counter(report.warnings)
+        warnings.update({f"{landed.source_id}: {code}": count for code, count in landed.warnings.items()})
+        if landed.cut:
+            warnings[f"{landed.source_id}: individual-number-cut"] += landed.cut
+        report.warnings = dict(warnings)
+        if landed.hold:
+            report.guards.append(GuardStopped(landed.hold.code, landed.source_id, landed.hold.detail))
+        if self._accept and landed.removed:
+            self._log_removals(landed)
+
+    def _log_removals(self, landed: Landed) -> None:
+        body = {"run": self.report.run_id, "source": landed.source_id, "removed": landed.removed}
+        if self._by:
+            body["staff"] = staff_pseudonym(self.site.keyring, self._by)
+        with self.site.engine.begin() as conn:
+            record(conn, "guard.removals-accepted", {**body, "accepted": self._accept})
+
+    def link(self) -> LinkReport:
+        """Bring persons up to date."""
+        self.keep()
+        with self.clock.stage("link") as stage:
+            self.clock.tell("link", 0)
+            found = link(self.site.engine, self.report.run_id)
+            stage.records = found.examined
+        return found
+
+    def house(self) -> HouseholdReport:
+        """Bring households up to date."""
+        self.keep()
+        with self.clock.stage("households") as stage:
+            self.clock.tell("households", 0)
+            found = resolve_households(self.site.engine, self.report.run_id)
+            stage.records = found.persons
+        return found
+
+    def publish(self) -> Publication:
+        """Publish what changed."""
+        self.keep()
+        with self.clock.stage("publish") as stage:
+            found = publish(
+                self.site.engine,
+                self.report.run_id,
+                lambda done, total: self.clock.tell("publish", done, total),
+            )
+            stage.records = found.persons
+        self.report.withheld_addresses = found.withheld_addresses
+        return found
+
+    def finish(self) -> SyncReport:
+        """Count the end state."""
+        with self.site.engine.connect() as conn:
+            self.report.persons = int(
+                conn.execute(select(func.count(func.distinct(person_mention.c.person_id)))).scalar_one()
+            )
+            self.report.households = int(
+                conn.execute(
+                    select(func.count())
+                    .select_from(household)
+                    .where(household.c.kind == "living", household.c.retired_to.is_(None))
+                ).scalar_one()
+            )
+            self.report.waiting_rows = waiting_rows(conn)
+        return self.report
+
+    def keep(self) -> None:
+        """Keep the lease."""
+        if self._lease is not None:
+            self._lease.renew()
+
+
+def delivery_key(found: Delivery) -> str:
+    """Name a delivery without its file name: source, as-of and the start of its hash."""
+    return f"{found.source_id}|{found.as_of}|{found.content_hash.rpartition(':')[2][:12]}"
+
+
+def _source_row(definition: SourceDefinition) -> dict[str, object]:
+    return {
+        "source_id": definition.id,
+        "agency_id": definition.agency,
+        "programme": definition.programme.value,
+        "sensitive": int(definition.sensitive),
+        "population": definition.legal.population,
+        "carries_address": int(definition.carries_address),
+        "protects": int(definition.protects),
+    }
