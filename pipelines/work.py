@@ -1,8 +1,13 @@
 """The work of one run, step by step: land, link, household, publish. Dagster's assets only call these steps."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, insert, select
 
@@ -17,9 +22,46 @@ from pipelines.site import Site
 from pipelines.stages import Clock, Stage
 from pipelines.workers import Workers
 from privacy.log import record, staff_pseudonym
-from schemas.errors import ConfigurationError, GuardStopped, SourceUnavailable
+from schemas.errors import ConfigurationError, GuardStopped, MusubiError, SourceUnavailable
 from schemas.source import SourceDefinition
 from schemas.tables import delivery, household, person_mention, source
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+JAPAN = ZoneInfo("Asia/Tokyo")
+
+
+class StepFailed(MusubiError):
+    """A step failed in a way nobody foresaw. It names kind and place of the fault, never what was at hand there."""
+
+
+def _step(
+    method: Callable[Concatenate["Work", Given], Made],
+) -> Callable[Concatenate["Work", Given], Made]:
+    """Let no unforeseen error out of a step with its text: Dagster keeps what it is given, chain and all."""
+
+    @wraps(method)
+    def guarded(work: "Work", /, *given: Given.args, **named: Given.kwargs) -> Made:
+        try:
+            return method(work, *given, **named)
+        except MusubiError as error:
+            work.failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a value
+            work.failure = StepFailed(f"{method.__name__}: {type(error).__name__} at {_place(error)}")
+        raise work.failure from None
+
+    return guarded
+
+
+def _place(error: BaseException) -> str:
+    """Say where in the house an error arose: file and line, nothing of its text."""
+    trace, place = error.__traceback__, "?"
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if "site-packages" not in path.parts:
+            place = f"{path.parent.name}/{path.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
 
 
 @dataclass
@@ -95,6 +137,13 @@ class Work:
         self._lease = lease
         self.workers = Workers(site.keyring, self.definitions, workers)
         self._found: dict[str, Delivery] = {}
+        self.failure: MusubiError | None = None
+        """What a step failed with; the run raises it once Dagster has taken note."""
+
+    @staticmethod
+    def today() -> str:
+        """Give the day it is in Japan."""
+        return datetime.now(JAPAN).date().isoformat()
 
     def register_sources(self) -> None:
         """Write down what the other rooms need to know of each configured source."""
@@ -127,9 +176,10 @@ class Work:
             except SourceUnavailable as error:
                 self.report.unavailable.append(str(error))
 
+    @_step
     def land(self, key: str) -> Landed | None:
         """Land one delivery; None where its source failed on the way (the next run tries again)."""
-        found = self._found.pop(key)
+        found = self._find(key)
         self.keep()
         try:
             with self.clock.stage("land") as stage:
@@ -145,8 +195,15 @@ class Work:
         except SourceUnavailable as error:
             self.report.unavailable.append(str(error))
             return None
+        del self._found[key]
         self._count(landed)
         return landed
+
+    def _find(self, key: str) -> Delivery:
+        """Give a delivery by key; a run that Dagster started looks for it first."""
+        if key not in self._found and all(found != key for found in self.look()):
+            raise SourceUnavailable(f"{key}: not at its source any more, or applied already")
+        return self._found[key]
 
     def _count(self, landed: Landed) -> None:
         report = self.report
@@ -169,6 +226,7 @@ class Work:
         with self.site.engine.begin() as conn:
             record(conn, "guard.removals-accepted", {**body, "accepted": self._accept})
 
+    @_step
     def link(self) -> LinkReport:
         """Bring persons up to date."""
         self.keep()
@@ -178,6 +236,7 @@ class Work:
             stage.records = found.examined
         return found
 
+    @_step
     def house(self) -> HouseholdReport:
         """Bring households up to date."""
         self.keep()
@@ -187,6 +246,7 @@ class Work:
             stage.records = found.persons
         return found
 
+    @_step
     def publish(self) -> Publication:
         """Publish what changed."""
         self.keep()
