@@ -4,9 +4,9 @@ The record is a function of the set of events, so late and corrected ones change
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
@@ -87,7 +87,25 @@ def land_events(
         with site.engine.begin() as conn:
             _keep(conn, context, happenings, refused, seen, out)
         tell(out.delivered)
-    _rebuild(site, workers, context, keys)
+    _rebuild(site, workers.map, context, keys)
+
+
+def keep_events(
+    site: Site,
+    preparer: Preparer,
+    context: Context,
+    header: Cells,
+    rows: list[tuple[int, Cells]],
+    out: "Landed",
+) -> str:
+    """Keep single events (rows tried again) and rebuild their records; give the code of the fault they still have."""
+    happenings, refused, keys = _happenings(preparer, (context, RawBatch(header, rows, [])))
+    if refused:
+        return str(refused[0][3])
+    with site.engine.begin() as conn:
+        _keep(conn, context, happenings, [], {}, out)
+    _rebuild(site, lambda work, given: [work(preparer, one) for one in given], context, keys)
+    return ""
 
 
 def _read(
@@ -200,7 +218,12 @@ def _keep(
     out.quarantined += len(refused)
 
 
-def _rebuild(site: Site, workers: Workers, context: Context, keys: set[int]) -> None:
+def _rebuild(
+    site: Site,
+    does: Callable[[Callable[[Preparer, Any], Prepared], list[Any]], Iterable[Prepared]],
+    context: Context,
+    keys: set[int],
+) -> None:
     """Rebuild the records whose events are not those they were last built from."""
     from pipelines.landing import known_records
 
@@ -221,7 +244,7 @@ def _rebuild(site: Site, workers: Workers, context: Context, keys: set[int]) -> 
             bases = next_free(conn, source_record), next_free(conn, mention, mention_version)
         task = Task(context, (), [], bases[0], bases[1], known)
         digests = {token: digest for token, (_, digest) in standing.items()}
-        for prepared in workers.map(_replayed, [(task, events, digests)]):
+        for prepared in does(_replayed, [(task, events, digests)]):
             write(site.engine, prepared)
 
 

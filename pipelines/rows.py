@@ -149,6 +149,10 @@ class Preparer:
             found = self._mappers[source_id, header] = Mapper(self._definitions[source_id], header)
         return found
 
+    def is_event_source(self, source_id: str) -> bool:
+        """Tell whether a source delivers events."""
+        return self._definitions[source_id].mode == "events"
+
     def scan(self, source_id: str, header: Cells, rows: Sequence[tuple[int, Cells]], faults: int) -> Scan:
         """Look at a batch without mapping it."""
         mapper, minter = self.mapper(source_id, header), self.minter
