@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from connectors.deliveries import RawFault
 from connectors.mapping import Mapper
 from linkage.keys import Keys, mention_keys
@@ -468,7 +470,11 @@ def sealed_row(
 
 
 def _dumped(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    """Write JSON; what UTF-8 cannot hold (a lone surrogate out of a broken source) takes the slow way."""
+    try:
+        return to_json(value)
+    except ValueError:
+        return json.dumps(value).encode()
 
 
 def _identity(draft: RecordDraft, mention: MentionDraft) -> dict[str, Any]:

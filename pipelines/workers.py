@@ -44,9 +44,11 @@ class Workers:
     def start(self) -> None:
         """Start the worker processes, once; with a count of 0 everything stays in this process."""
         if self._pool is None and self._count > 0:
+            context = get_context("forkserver")
+            context.set_forkserver_preload(["pipelines.rows"])
             self._pool = ProcessPoolExecutor(
                 self._count,
-                mp_context=get_context("spawn"),
+                mp_context=context,
                 initializer=_begin,
                 initargs=(self._keyring.material(), self._definitions),
             )
