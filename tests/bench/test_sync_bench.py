@@ -44,5 +44,5 @@ def test_first_full_sync(benchmark, tmp_path: Path, records: int):
         (small, before), (large, after) = sorted(_done.items())[-2:]
         info["growth_exponent"] = round(math.log(after / before) / math.log(large / small), 3)
     benchmark.extra_info.update(info)
-    print(json.dumps(info))
+    sys.stdout.write(json.dumps(info) + "\n")
     assert told["delivered"] == told["accepted"] + told["quarantined"] + told["held"]
