@@ -239,6 +239,7 @@ class _Builder:
     ) -> None:
         self._keyring = keyring
         self._minter = minter
+        self._kinds = [(kind, minter.of_kind(kind)) for kind in TOKEN_COLUMNS]
         self._context = context
         self._out = out
         self._next_record = record_base
@@ -342,15 +343,16 @@ class _Builder:
                 *self._tokens(keys),
             )
         )
-        one = self._minter.one
+        of_kind = self._minter.of_kind
         for kind, issuer, value, valid_from, valid_to in keys.identifiers:
-            out.identifiers.append((version_id, kind, issuer, one(kind, f"{issuer}/{value}"), valid_from, valid_to))
+            token_of = of_kind(kind)[f"{issuer}/{value}"]
+            out.identifiers.append((version_id, kind, issuer, token_of, valid_from, valid_to))
         for kind, value in keys.aliases:
-            out.aliases.append((version_id, kind, one(kind, value)))
+            out.aliases.append((version_id, kind, of_kind(kind)[value]))
 
     def _tokens(self, keys: Keys) -> list[int | None]:
-        one, found = self._minter.one, keys.tokens
-        return [one(kind, found[kind]) if kind in found else None for kind in TOKEN_COLUMNS]
+        found = keys.tokens
+        return [tokens[found[kind]] if kind in found else None for kind, tokens in self._kinds]
 
     def _facts(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
         out = self._out
