@@ -109,6 +109,10 @@ class Graded(Model):
         return own if own in self.KEEPS else self.category
 
 
+UNKNOWN_KEY = frozenset(("extra_forbidden", "unexpected_keyword_argument"))
+"""Faults whose place ends with a key of the input."""
+
+
 def rejection(code: str, error: ValidationError) -> RecordRejected:
     """Turn a validation error into a rejection without any value of the input, unknown keys included.
 
@@ -116,6 +120,6 @@ def rejection(code: str, error: ValidationError) -> RecordRejected:
     """
     faults = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
-        place = fault["loc"][:-1] if fault["type"] == "extra_forbidden" else fault["loc"]
+        place = fault["loc"][:-1] if fault["type"] in UNKNOWN_KEY else fault["loc"]
         faults.append((".".join(str(part) for part in place), fault["type"]))
     return RecordRejected(code, faults[0][0], faults=faults)

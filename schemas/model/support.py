@@ -77,7 +77,7 @@ class Referral(Fact):
 
 
 class MeetingItem(Fact):
-    """What one record says of a meeting about one person (会議記録): kind and day, an agency present, the next day."""
+    """What one record says of a meeting about one person (会議記録): kind, day, agency present, next day."""
 
     category: InAssessment[Category] = Category.ASSESSMENT
     item: InAssessment[Code]
