@@ -3,17 +3,19 @@
 A grant counts when it names subject, recipient, category, purpose and day, was given by somebody entitled, and
 ``from <= day < to``; without ``to`` it ends with the fiscal year of its ``from`` (``to`` is exclusive: a paper
 valid until 31 March ends at 1 April 00:00 JST). A refusal or withdrawal counts from its day on and never ends by
-itself; what it leaves open (agency, category, purpose, day) it refuses altogether. It defeats every grant of the
-same person it overlaps, older or newer, except one that is not older and whose paper names it. Order of arrival
-plays no part.
+itself; what it leaves open or names unintelligibly (agency, category, purpose, day) it refuses altogether. It
+defeats every grant of the same person it overlaps, older or newer, except one that is not older and whose paper
+names it. Order of arrival plays no part.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, text
 
 from privacy.batches import bind_ids, id_set, is_day, live
+from schemas.vocabulary import Category, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ def live_grants(
     from_is_day, to_is_day = is_day(conn, "p.valid_from"), is_day(conn, "p.valid_to")
     refused_later = f"({is_day(conn, 'd.valid_from')} AND d.valid_from > :day)"
     named_later = f"NOT ({is_day(conn, 'd.valid_from')} AND p.valid_from < d.valid_from)"
+
+    def listed(name: str, vocabulary: type[StrEnum]) -> str:
+        return ", ".join(f":{name}{n}" for n, _ in enumerate(vocabulary))
+
     known = "AND c.recorded_at <= :known" if known_at is not None else ""
     statement = f"""
         WITH spoken AS (
@@ -70,7 +76,9 @@ def live_grants(
           AND NOT EXISTS (
             SELECT 1 FROM spoken d
             WHERE d.person_id = p.person_id AND d.decision <> 'permit'
-              AND d.agency_id IN ('', :agency) AND d.purpose IN ('', :purpose) AND d.category IN ('', p.category)
+              AND d.agency_id IN ('', :agency)
+              AND (d.purpose = :purpose OR d.purpose NOT IN ({listed("purpose", Purpose)}))
+              AND (d.category = p.category OR d.category NOT IN ({listed("category", Category)}))
               AND NOT {refused_later}
               AND d.mention_id NOT IN (SELECT id FROM {id_set(conn, "silent")} w)
               AND NOT ({named_later} AND EXISTS (
@@ -89,6 +97,8 @@ def live_grants(
         "unheard": bind_ids(unheard),
         "silent": bind_ids(unheard_refusals),
         **givers,
+        **{f"purpose{n}": str(purpose) for n, purpose in enumerate(Purpose)},
+        **{f"category{n}": str(category) for n, category in enumerate(Category)},
     }
     if known_at is not None:
         bound["known"] = known_at

@@ -30,7 +30,8 @@ class Shield:
     """What orders hide from one reader in one generation, for one batch of persons.
 
     ``guarded``: protected persons the reader is not cleared for. ``dangerous``: household id -> guarded persons who
-    are absent in it. ``quiet``: persons whose free text goes to its authoring agency only. ``vanished``: mention ids
+    are absent in it. ``quiet``: persons whose free text goes to its authoring agency only
+    (members of a dangerous household, opponents, guarded persons), whoever is cleared. ``vanished``: mention ids
     that do not exist for the reader.
     """
 
@@ -125,7 +126,7 @@ def _dangerous_households(
     ):
         members[household_id].add(person_id)
     dangerous: defaultdict[int, set[int]] = defaultdict(set)
-    quiet: set[int] = set()
+    quiet = {person for order in orders for person in order.opponents}  # what is written about him tells of her
     for household_id, persons in members.items():
         for order in orders:
             if persons.isdisjoint(order.group):

@@ -2,6 +2,7 @@
 
 from privacy.policy.book import CATEGORIES, Policy, load_policy
 from privacy.policy.decisions import Decisions, decide
+from privacy.policy.explain import Explanation, explain, explain_all, ways_to_see
 from privacy.policy.reader import Basis, Reader
 from privacy.policy.search import searchable
 from privacy.policy.views import (
@@ -19,6 +20,7 @@ __all__ = [
     "CATEGORIES",
     "Basis",
     "Decisions",
+    "Explanation",
     "Pointer",
     "Policy",
     "Reader",
@@ -26,10 +28,13 @@ __all__ = [
     "SeenMember",
     "SeenMention",
     "decide",
+    "explain",
+    "explain_all",
     "load_policy",
     "searchable",
     "visible_facts",
     "visible_members",
     "visible_mentions",
     "visible_pointers",
+    "ways_to_see",
 ]
