@@ -1,0 +1,1 @@
+"""The nouns of the command, one module each; a module holds ``command``."""

@@ -1,0 +1,54 @@
+"""``musubi household``: find a person, show the household; the desk's own readings at the command line."""
+
+import click
+
+from musubi.asking import Asking, asks, service_of
+from musubi.call import Call, as_json, pass_call, print_json
+from musubi.texts import Noun, option
+
+
+@click.group("household", cls=Noun, help="household")
+def command() -> None:
+    """Hold the verbs."""
+
+
+@command.command("find", help="household_find")
+@option("--name", default="")
+@option("--kana", default="")
+@option("--birth", default="")
+@option("--address", default="")
+@option("--phone", default="")
+@asks
+@as_json
+@pass_call
+def find(
+    call: Call, *, asking: Asking, name: str, kana: str, birth: str, address: str, phone: str, as_json: bool
+) -> None:
+    """Find persons by at least two kinds of clue or a full name."""
+    from desk import Query
+    from musubi.households import Household
+
+    query = Query(name=name, kana=kana, birth=birth, address=address, phone=phone)
+    with call.site() as site:
+        results = service_of(site).find(asking.reader(site), query, asking.statement)
+    if as_json:
+        print_json(results)
+    else:
+        Household(call, asking).found(results)
+
+
+@command.command("show", help="household_show")
+@click.argument("reference")
+@asks
+@as_json
+@pass_call
+def show(call: Call, reference: str, asking: Asking, as_json: bool) -> None:
+    """Show the living household of a person that was found."""
+    from musubi.households import Household
+
+    with call.site() as site:
+        view = service_of(site).household(asking.reader(site), reference, asking.statement)
+    if as_json:
+        print_json(view)
+    else:
+        Household(call, asking).show(view)
