@@ -84,7 +84,7 @@ def land_events(
     for batch, (happenings, refused, touched) in _read(workers, found, context):
         out.delivered += len(batch.rows) + len(batch.faults)
         keys |= touched
-        with site.engine.begin() as conn:
+        with site.bulk.begin() as conn:
             _keep(conn, context, happenings, refused, seen, out)
         tell(out.delivered)
     _rebuild(site, workers.map, context, keys)
@@ -102,7 +102,7 @@ def keep_events(
     happenings, refused, keys = _happenings(preparer, (context, RawBatch(header, rows, [])))
     if refused:
         return str(refused[0][3])
-    with site.engine.begin() as conn:
+    with site.bulk.begin() as conn:
         _keep(conn, context, happenings, [], {}, out)
     _rebuild(site, lambda work, given: [work(preparer, one) for one in given], context, keys)
     return ""
@@ -230,7 +230,7 @@ def _rebuild(
     ordered = sorted(keys)
     for start in range(0, len(ordered), REBUILD):
         part = ordered[start : start + REBUILD]
-        with site.engine.connect() as conn:
+        with site.bulk.connect() as conn:
             events = _events_of(conn, context, part)
             standing = {
                 token: (record_id, digest)
@@ -245,7 +245,7 @@ def _rebuild(
         task = Task(context, (), [], bases[0], bases[1], known)
         digests = {token: digest for token, (_, digest) in standing.items()}
         for prepared in does(_replayed, [(task, events, digests)]):
-            write(site.engine, prepared)
+            write(site.bulk, prepared)
 
 
 def _events_of(conn: Connection, context: Context, keys: list[int]) -> dict[int, list[Sealed]]:

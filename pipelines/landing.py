@@ -68,7 +68,7 @@ def land(
         out.hold = Hold(inspection.held, inspection.detail)
         out.delivered = out.held = inspection.rows
         return _held(site, found, run_id, out)
-    with site.engine.connect() as conn:
+    with site.bulk.connect() as conn:
         out.hold = same_instant(conn, found)
     if out.hold is not None:
         out.delivered = out.held = _rows(found)
@@ -106,7 +106,7 @@ def _begin(site: Site, found: Delivery, run_id: str) -> int:
         "held": 0,
     }
     same = (delivery.c.source_id == found.source_id) & (delivery.c.content_hash == found.content_hash)
-    with site.engine.begin() as conn:
+    with site.bulk.begin() as conn:
         known = conn.execute(select(delivery.c.delivery_id).where(same)).scalar_one_or_none()
         if known is not None:
             conn.execute(update(delivery).where(same).values(values))
@@ -121,7 +121,7 @@ def _held(site: Site, found: Delivery, run_id: str, out: Landed) -> Landed:
     """Write down why a delivery is held; its rows stay at their source."""
     delivery_id = _begin(site, found, run_id)
     reason = f"{out.hold.code}: {out.hold.detail}" if out.hold else ""
-    with site.engine.begin() as conn:
+    with site.bulk.begin() as conn:
         conn.execute(
             update(delivery)
             .where(delivery.c.delivery_id == delivery_id)
@@ -132,7 +132,7 @@ def _held(site: Site, found: Delivery, run_id: str, out: Landed) -> Landed:
 
 def _context(site: Site, found: Delivery, run_id: str, delivery_id: int) -> Context:
     snapshot = found.mode == SNAPSHOT
-    with site.engine.connect() as conn:
+    with site.bulk.connect() as conn:
         standing = applied_snapshots(conn, found.source_id)
     if snapshot:
         standing = standing.with_snapshot(Snapshot(found.as_of, found.scopes))
@@ -145,14 +145,14 @@ def _planned(
     site: Site, workers: Workers, found: Delivery, context: Context, out: Landed, accept_removals: int
 ) -> Plan:
     """Decide what becomes of every row; a source that is not known yet needs no first look."""
-    with site.engine.connect() as conn:
+    with site.bulk.connect() as conn:
         known = conn.execute(
             select(source_record.c.record_id).where(source_record.c.source_id == found.source_id).limit(1)
         ).scalar()
     if known is None and not unflagged_history(found.definition):
         return Plan()
     looks = workers.map(_scan, ((found.source_id, batch) for batch in _batches(workers, found)))
-    with site.engine.connect() as conn:
+    with site.bulk.connect() as conn:
         chosen = plan(conn, context, looks)
     out.hold = disappearance(
         site.workspace.config.guards,
@@ -194,7 +194,7 @@ def _apply(
     rejected: set[int] = set()
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen, out)):
         made = first.only_once(prepared) if first else prepared
-        write(site.engine, made, supersede=superseded)
+        write(site.bulk, made, supersede=superseded)
         _count(out, made)
         rejected.update(row[2] for row in made.quarantine)
         tell(out.delivered)
@@ -204,7 +204,7 @@ def _apply(
         again = replace(chosen, mapped=dict.fromkeys(first.clashing, 0), refused=first.clashing)
         side = Landed(out.source_id, out.name, out.as_of)
         for prepared in workers.map(_prepare, _tasks(site, workers, found, context, again, side, faults=False)):
-            write(site.engine, prepared, supersede=superseded)
+            write(site.bulk, prepared, supersede=superseded)
             out.quarantined += len(prepared.quarantine)
 
 
@@ -230,7 +230,7 @@ def _tasks(
     faults: bool = True,
 ) -> Iterator[Task]:
     """Cut a delivery into tasks with ids reserved and known records looked up; counts what was delivered."""
-    with site.engine.connect() as conn:
+    with site.bulk.connect() as conn:
         record_base = next_free(conn, source_record)
         mention_base = next_free(conn, mention, mention_version)
     for batch in _batches(workers, found):
@@ -241,7 +241,7 @@ def _tasks(
             rows = [row for row in rows if row[0] in chosen.mapped]
             ids = {record_id for line, _ in rows if (record_id := chosen.mapped[line])}
             if ids:
-                with site.engine.connect() as conn:
+                with site.bulk.connect() as conn:
                     known = known_records(conn, ids)
         if not rows and not batch.faults:
             continue
@@ -330,7 +330,7 @@ def _close(site: Site, chosen: Plan, tell: Callable[[int], None]) -> None:
     moved = [*chosen.restand, *chosen.gone]
     for start in range(0, len(moved), CLOSING):
         part = moved[start : start + CLOSING]
-        with site.engine.begin() as conn:
+        with site.bulk.begin() as conn:
             conn.execute(move, [{"record": one, "seen": seen, "closing": closing} for one, seen, closing in part])
             touch_records(conn, [one for one, _, _ in part])
         tell(0)
@@ -338,7 +338,7 @@ def _close(site: Site, chosen: Plan, tell: Callable[[int], None]) -> None:
 
 def _finish(site: Site, context: Context, out: Landed) -> None:
     """Mark the delivery applied; refused rows that the newest snapshot no longer holds wait for nobody."""
-    with site.engine.begin() as conn:
+    with site.bulk.begin() as conn:
         if context.snapshot and context.as_of == max(one.as_of for one in context.standing.snapshots):
             conn.execute(
                 update(quarantine)

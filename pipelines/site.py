@@ -25,6 +25,8 @@ class Site:
     def __init__(self, workspace: Workspace, engine: Engine, keyring: Keyring) -> None:
         self.workspace = workspace
         self.engine = engine
+        self.bulk = open_store(workspace.store_url, bulk=True)
+        """For landing, linking and publishing, which a repeat makes good."""
         self.keyring = keyring
 
     @classmethod
@@ -61,6 +63,7 @@ class Site:
 
     def close(self) -> None:
         """Let go of the store."""
+        self.bulk.dispose()
         self.engine.dispose()
 
     def __enter__(self) -> Self:

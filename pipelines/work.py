@@ -232,7 +232,7 @@ class Work:
         self.keep()
         with self.clock.stage("link") as stage:
             self.clock.tell("link", 0)
-            found = link(self.site.engine, self.report.run_id)
+            found = link(self.site.bulk, self.report.run_id)
             stage.records = found.examined
         return found
 
@@ -242,7 +242,7 @@ class Work:
         self.keep()
         with self.clock.stage("households") as stage:
             self.clock.tell("households", 0)
-            found = resolve_households(self.site.engine, self.report.run_id)
+            found = resolve_households(self.site.bulk, self.report.run_id)
             stage.records = found.persons
         return found
 
@@ -252,7 +252,7 @@ class Work:
         self.keep()
         with self.clock.stage("publish") as stage:
             found = publish(
-                self.site.engine,
+                self.site.bulk,
                 self.report.run_id,
                 lambda done, total: self.clock.tell("publish", done, total),
             )
