@@ -75,7 +75,7 @@ class Layout:
         positions = tuple(position for _, position in taken)
         return cls(names, positions, len(header), tuple(dropped), tuple(warnings), held, detail)
 
-    def select_rows(self, rows: list[tuple[int, list[str]]]) -> list[tuple[int, Cells]]:
+    def select_rows(self, rows: Sequence[tuple[int, Sequence[str]]]) -> list[tuple[int, Cells]]:
         """Keep the known columns of rows whose width is the header's."""
         if self.positions == tuple(range(self.width)):
             return [(line, tuple(cells)) for line, cells in rows]

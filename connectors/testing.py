@@ -1,24 +1,26 @@
 """For whoever adds a source: make its definition and deliveries in a test, and check that they behave.
 
-``check_delivery`` is the conformance check: the accounting closes, the rows are the same at every batch size and
-every reading, every row maps or is rejected with a code, and nothing denied comes through.
+``check_delivery`` is the conformance check: the accounting closes, the rows are the same at every batch size, every
+reading and in parts that went to another process, every row maps or is rejected with a code, and nothing denied
+comes through.
 """
 
 import csv
 import io
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors import presets
-from connectors.deliveries import Delivery, Inspection, RawFault
+from connectors.deliveries import Delivery, Inspection, RawBatch, RawFault, read_part
 from connectors.mapping import Mapper
 from connectors.sources import load_source, open_source
 from schemas.drafts import RecordDraft
 from schemas.errors import RecordRejected
 from schemas.source import SourceDefinition
 
-__all__ = ["Outcome", "SourceProbe", "check_delivery", "preset_text", "rows_text"]
+__all__ = ["Outcome", "SourceProbe", "check_delivery", "ordered", "preset_text", "read_away", "rows_text"]
 
 LEGAL = """
 [legal]
@@ -28,6 +30,7 @@ holding = "社会福祉法106条の4"
 linking = "個人情報保護法69条2項2号"
 register = "1"
 """
+PART_SIZES = (1, 7, 1000)
 FILES = '[transport]\nkind = "files"\npath = "drop"\n'
 
 
@@ -97,6 +100,23 @@ def preset_text(preset: str, rows: Iterable[Mapping[str, str]]) -> str:
     return rows_text(presets.columns(preset), rows)
 
 
+Read = tuple[list[tuple[int, tuple[str, ...]]], list[RawFault]]
+
+
+def read_away(delivery: Delivery, size: int) -> Read:
+    """Read a delivery in parts as other processes do, each knowing nothing but its pickled part."""
+    definition = pickle.dumps(delivery.definition)
+    parts = [pickle.dumps(part) for part in delivery.parts(size)]
+    return ordered(read_part(pickle.loads(definition), pickle.loads(part)) for part in parts)  # noqa: S301 - our own
+
+
+def ordered(batches: Iterable[RawBatch]) -> Read:
+    """Give all rows as they come and all faults by line; a fault may come in a batch of its own."""
+    given = list(batches)
+    faults = [fault for batch in given for fault in batch.faults]
+    return [row for batch in given for row in batch.rows], sorted(faults, key=lambda fault: (fault.line, fault.cells))
+
+
 def check_delivery(delivery: Delivery) -> Outcome:
     """Take a delivery as the product does and check the connector's promises on the way."""
     inspection = delivery.inspect()
@@ -104,11 +124,14 @@ def check_delivery(delivery: Delivery) -> Outcome:
     if inspection.held:
         assert inspection.detail, "a held delivery says why"  # noqa: S101 - this is a test kit
         assert not list(delivery.raw_batches(10)), "nothing of a held delivery is read"  # noqa: S101
+        assert not list(delivery.parts(10)), "nothing of a held delivery is given away"  # noqa: S101
         return outcome
     whole = list(delivery.raw_batches(1_000_000))
     small = list(delivery.raw_batches(7))
     assert [r for b in whole for r in b.rows] == [r for b in small for r in b.rows]  # noqa: S101
-    assert all(len(batch.rows) <= 7 for batch in small)  # noqa: S101
+    assert all(len(batch.rows) <= 7 and len(batch.faults) <= 7 for batch in small)  # noqa: S101
+    for size in PART_SIZES:
+        assert read_away(delivery, size) == ordered(whole), f"parts of {size} give other rows"  # noqa: S101
     for batch in whole:
         mapper = Mapper(delivery.definition, batch.header)
         outcome.header = batch.header

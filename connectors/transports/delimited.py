@@ -1,38 +1,33 @@
-"""CSV, TSV and the three-part frame of 国保連 as tables: lines to cells, with every way a line can be broken.
+"""CSV, TSV and the three-part frame of 国保連 as tables: found, looked through, cut into blocks of whole rows.
 
-A row is one line, or several where a quoted cell holds line breaks. A quote that never closes does not swallow the
-file: when the lines up to the closing quote do not make a row of the header's width, the first line alone is the
-fault and reading goes on at the next.
+Opening and cutting look at bytes only, so that they keep ahead of the processes that read the blocks.
 """
 
-import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from connectors.deliveries import Chunk, RawFault
 from connectors.headers import Layout
-from connectors.numbers import may_hold_numbers
-from connectors.transports.encodings import decoded_blocks, normal_encoding, private_use, readable_encoding
+from connectors.transports.blocks import CONTROL, DATA, END, Block, FrameBlock, delimiter_of
+from connectors.transports.encodings import (
+    byte_blocks,
+    byte_coding,
+    normal_encoding,
+    readable_encoding,
+    spoils_lines_only,
+)
+from connectors.transports.lines import Grouping, line_blocks, split_line
 from schemas.source import SourceDefinition
 
 __all__ = ["DelimitedTable", "KokuhoTable"]
 
 HEADER_SEARCH = 10
 """Lines among which the header is looked for when it is not where the definition says."""
-SPAN = 64
-"""Most physical lines one row may take."""
-_SURROGATES = re.compile("[\\ud800-\\udfff]")
-_RARE = re.compile("[\ud800-\uf8ff]")
-"""Undecodable bytes and private-use characters in one range."""
-_PRIVATE = re.compile("[\\ue000-\\uf8ff]")
-_EXCEL_TEXT = re.compile(r'="(?:[^"]*)"')
-_FORMULA = re.compile(r"[=＝]\s*[A-Za-z(]")
-_EXCEL_ERRORS = ("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
+SOME = 100
+"""Lines that are decoded at once while the header is looked for."""
 
 Cells = tuple[str, ...]
-Lines = list[tuple[int, str]]
 
 
 @dataclass
@@ -42,16 +37,16 @@ class DelimitedTable:
     definition: SourceDefinition
     path: Path
 
+    block: ClassVar[type[Block]] = Block
+    frame: ClassVar[int] = 0
+    """Cells of a row before its data."""
+
     def __post_init__(self) -> None:
         self.problem: tuple[str, str] = ("", "")
         self.header: Cells = ()
         self.encoding = ""
         self._start = 0
-        self._delimiter = "\t" if self.definition.format.kind == "tsv" else ","
-        self._gaiji = private_use(self.definition.format.gaiji)
-        self._suspect = False
-        before = (self._delimiter, "\n", '"')
-        self._formula_marks = tuple(mark + sign for mark in before for sign in "=＝")
+        self._delimiter = delimiter_of(self.definition)
         self._open()
 
     # --- opening ------------------------------------------------------------------------------------------------
@@ -59,8 +54,8 @@ class DelimitedTable:
     def _open(self) -> None:
         encodings = self.definition.format.encodings
         self.encoding = readable_encoding(self.path, encodings)
-        if not self.encoding and len(encodings) == 1:
-            self.encoding = normal_encoding(encodings[0])
+        if not self.encoding and len(encodings) == 1 and spoils_lines_only(only := normal_encoding(encodings[0])):
+            self.encoding = only
         if not self.encoding:
             tried = ", ".join(encodings)
             self.problem = (
@@ -73,12 +68,12 @@ class DelimitedTable:
         else:
             self._find_header()
         if self.header:
-            self._look_through()
+            self._check_end()
 
     def _find_header(self) -> None:
         first: list[tuple[int, list[str]]] = []
         for line, text in self._rows_of_text():
-            cells = self._split(text) if text else []
+            cells = split_line(text, self._delimiter) if text else []
             if any(cell.strip() for cell in cells):
                 first.append((line, cells))
             if line >= HEADER_SEARCH + self.definition.format.header_row:
@@ -94,191 +89,74 @@ class DelimitedTable:
         else:
             self.problem = ("empty-file", "no header and no rows; the export was empty or is still being written")
 
-    def _look_through(self) -> None:
-        """One pass over the text: is it cut off, may it hold individual numbers."""
-        last = ""
-        for text in decoded_blocks(self.path, self.encoding):
-            if not self._suspect and may_hold_numbers(last[-40:] + text):
-                self._suspect = True
-            last = text or last
-        if last and not last.endswith(("\n", "\r", "\x1a")):
-            tail = re.split("[\r\n]", last)[-1]
-            if tail.count('"') % 2 or len(self._split(tail)) < len(self.header):
+    def _check_end(self) -> None:
+        """Tell by its last line whether the file is cut off."""
+        tail = b""
+        for raw in byte_blocks(self.path, self.encoding):
+            tail = (tail + raw)[-1:] if raw.endswith((b"\n", b"\r", b"\x1a")) else _behind_break(tail + raw)
+        if tail and not tail.endswith((b"\n", b"\r", b"\x1a")):
+            text = byte_coding(self.encoding).decode(tail)[0]
+            if text.count('"') % 2 or len(split_line(text, self._delimiter)) < len(self.header):
                 self.problem = ("truncated", "the last row breaks off; wait for the whole file and deliver it again")
 
-    def suspects_numbers(self) -> bool:
-        """Whether any cell may hold an individual number."""
-        return self._suspect
-
-    # --- reading ------------------------------------------------------------------------------------------------
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the rows below the header, a block at a time."""
-        width = len(self.header)
-        for lines in self._line_blocks():
-            yield self._parse(lines, width)
-
-    def _parse(self, lines: Lines, width: int) -> Chunk:
-        """Split one block of logical rows into cells; on any trouble row by row."""
-        texts = [text for _, text in lines]
-        if not self._odd("\n".join(texts)):
-            try:
-                parsed = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
-            except csv.Error:
-                parsed = []
-            if len(parsed) == len(lines) and all(len(cells) == width for cells in parsed):
-                return [(line, cells) for (line, _), cells in zip(lines, parsed, strict=True) if any(cells)], []
-        rows: list[tuple[int, list[str]]] = []
-        faults: list[RawFault] = []
-        for line, text in lines:
-            self._parse_row(line, text, width, rows, faults)
-        return rows, faults
-
-    def _odd(self, text: str) -> bool:
-        """Whether a block holds anything the plain way of reading would pass over."""
-        return (
-            "\0" in text
-            or "\x1a" in text
-            or text.startswith(("=", "＝"))
-            or any(mark in text for mark in self._formula_marks)
-            or any(error in text for error in _EXCEL_ERRORS)
-            or (not text.isascii() and _RARE.search(text) is not None)
-        )
-
-    def _parse_row(
-        self, line: int, text: str, width: int, rows: list[tuple[int, list[str]]], faults: list[RawFault]
-    ) -> None:
-        code, cells = self._read_row(text, width)
-        if not any(cells) and not code:
-            return
-        if code:
-            faults.append(RawFault(line, code, tuple(_SURROGATES.sub("\ufffd", cell) for cell in cells)))
-        else:
-            rows.append((line, cells))
-
-    def _read_row(self, text: str, width: int) -> tuple[str, list[str]]:
-        if _PRIVATE.search(text) and self._gaiji:
-            text = text.translate(self._gaiji)
-        text = text.rstrip("\x1a")
-        if not text.strip():
-            return "", []
-        if "\0" in text:
-            return "nul", self._split(text.replace("\0", ""))
-        if _EXCEL_TEXT.search(text):
-            text = re.sub(r'(^|[,\t])="([^"]*)"(?=$|[,\t])', r"\1\2", text)
-        try:
-            cells = next(csv.reader([text], delimiter=self._delimiter, strict=True), [])
-        except csv.Error:
-            return "broken-quote", self._split(text)
-        if _SURROGATES.search(text):
-            return "undecodable", cells
-        if len(cells) > width and not any(cells[width:]):
-            cells = cells[:width]
-        if len(cells) != width:
-            return "cell-count", cells
-        if any(_FORMULA.match(cell) for cell in cells):
-            return "formula", cells
-        if any(cell in _EXCEL_ERRORS for cell in cells):
-            return "excel-error", cells
-        return "", cells
-
-    def _split(self, text: str) -> list[str]:
-        try:
-            return next(csv.reader([text], delimiter=self._delimiter), [])
-        except csv.Error:
-            return text.replace('"', "").split(self._delimiter)
-
     def _rows_of_text(self) -> Iterator[tuple[int, str]]:
-        for lines in self._grouped(self._numbered(), None):
-            yield from lines
+        """Give the rows from the top of the file, whatever their width."""
+        coding, grouping, number = byte_coding(self.encoding), Grouping(None, self._delimiter), 1
+        for newline, lines in line_blocks(byte_blocks(self.path, self.encoding)):
+            for start in range(0, len(lines), SOME):
+                some = [coding.decode(_without_return(line, newline))[0] for line in lines[start : start + SOME]]
+                yield from grouping.feed(number, some)
+                number += len(some)
+        yield from grouping.finish()
 
-    def _line_blocks(self) -> Iterator[Lines]:
-        start = self._start
-        for lines in self._grouped(self._numbered(), len(self.header)):
-            kept = lines if not lines or lines[0][0] > start else [item for item in lines if item[0] > start]
-            if kept:
-                yield kept
+    # --- cutting ------------------------------------------------------------------------------------------------
 
-    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
-        """Physical lines in blocks with the number of each block's first line."""
-        number, rest, newline = 1, "", ""
-        for text in decoded_blocks(self.path, self.encoding):
-            block = rest + text
-            if not newline and ("\n" in block or "\r" in block):
-                newline = "\n" if "\n" in block else "\r"
-            if not newline:
-                rest = block
+    def suspects(self, size: int) -> Iterator[Block]:
+        """Give the blocks that may hold individual numbers."""
+        return (block for block in self.pieces(size) if block.may_hold_numbers())
+
+    def pieces(self, size: int) -> Iterator[Block]:
+        """Cut the file between rows into blocks of ``size`` lines, more where rows of several lines demand it."""
+        grouping = Grouping(len(self.header) + self.frame, self._delimiter)
+        held: list[bytes] = []
+        first, newline, ended = 1, b"", b""
+        for ended, lines in line_blocks(byte_blocks(self.path, self.encoding)):
+            newline = newline or ended
+            if not grouping.pending and not any(line.count(b'"') & 1 for line in lines):
+                held += lines
+                while len(held) > size or (ended and len(held) == size):
+                    yield self._block(held[:size], first, newline, newline)
+                    first += size
+                    del held[:size]
                 continue
-            if newline == "\n" and "\r" in block:
-                tail = "\r" if block.endswith("\r") else ""
-                block = block.removesuffix("\r").replace("\r\n", "\n") + tail
-            lines = block.split(newline)
-            rest = lines.pop()
-            if lines:
-                yield number, lines
-                number += len(lines)
-        if rest:
-            yield number, [rest]
+            for line in lines:
+                held.append(line)
+                # cells are only counted here, and of these encodings bytes have as many as their text
+                grouping.feed(first + len(held) - 1, [_without_return(line, newline).decode("latin-1")])
+                if len(held) >= size and not grouping.pending:
+                    yield self._block(held, first, newline, ended)
+                    first += len(held)
+                    held = []
+        if held:
+            yield self._block(held, first, newline, ended)
 
-    def _grouped(self, blocks: Iterator[tuple[int, list[str]]], width: int | None) -> Iterator[Lines]:
-        """Join physical lines into rows where a quoted cell spans several."""
-        pending: Lines = []
-        for number, lines in blocks:
-            if not pending and '"' not in "".join(lines):
-                yield list(enumerate(lines, number))
-                continue
-            grouped: Lines = []
-            for item in enumerate(lines, number):
-                if pending:
-                    pending.append(item)
-                    if item[1].count('"') % 2 and (row := self._joined(pending, width)):
-                        grouped += row
-                        pending = []
-                    elif len(pending) > SPAN:
-                        pending = self._resync(pending, grouped, width)
-                elif item[1].count('"') % 2:
-                    pending = [item]
-                else:
-                    grouped.append(item)
-            yield grouped
-        while pending:
-            grouped = []
-            pending = self._resync(pending, grouped, width)
-            yield grouped
-
-    def _joined(self, pending: Lines, width: int | None) -> Lines:
-        """Give the row these lines make; where its width is wrong, the first line alone and the rest anew."""
-        text = "\n".join(part for _, part in pending)
-        if width is None or len(self._split(text)) == width:
-            return [(pending[0][0], text)]
-        grouped: Lines = []
-        rest = self._resync(pending, grouped, width)
-        while rest:
-            rest = self._resync(rest, grouped, width)
-        return grouped
-
-    def _resync(self, pending: Lines, grouped: Lines, width: int | None) -> Lines:
-        """Give up on the first line, which opens a quote nobody closes, and start again behind it."""
-        grouped.append(pending[0])
-        rest: Lines = []
-        for item in pending[1:]:
-            if rest:
-                rest.append(item)
-                text = "\n".join(part for _, part in rest)
-                if item[1].count('"') % 2 and (width is None or len(self._split(text)) == width):
-                    grouped.append((rest[0][0], text))
-                    rest = []
-            elif item[1].count('"') % 2:
-                rest = [item]
-            else:
-                grouped.append(item)
-        return rest
+    def _block(self, lines: list[bytes], first: int, newline: bytes, ended: bytes) -> Block:
+        return self.block(
+            newline.join(lines) + ended,
+            first,
+            byte_coding(self.encoding),
+            newline.decode("ascii"),
+            len(self.header) + self.frame,
+            0 if self.frame else self._start,
+            self._delimiter == "\t",
+        )
 
 
 class KokuhoTable(DelimitedTable):
     """A 国保連 interface file: control, data and end records, the end's number being data + 2 (共通編)."""
 
-    CONTROL, DATA, END = "1", "2", "3"
+    block = FrameBlock
+    frame = 2
     MONTH = 9
     """Place of 処理対象年月 in the control record."""
 
@@ -288,18 +166,25 @@ class KokuhoTable(DelimitedTable):
         if not self.problem[0]:
             self._check_frame()
 
-    def _look_through(self) -> None:
-        self._suspect = any(may_hold_numbers(text) for text in decoded_blocks(self.path, self.encoding))
+    def _check_end(self) -> None:
+        """A frame tells by its counts what is missing."""
 
     def _check_frame(self) -> None:
-        kinds = {self.CONTROL: 0, self.DATA: 0, self.END: 0}
+        data = 0
         control: list[str] = []
         end: list[str] = []
-        for _, cells in self._frame_rows():
+        for _, text in self._rows_of_text():
+            kind = text.partition(",")[0]
+            if '"' not in kind and kind.strip() == DATA:
+                data += 1
+                continue
+            if not text.strip("\x1a \r"):
+                continue
+            cells = split_line(text, self._delimiter)
             kind = cells[0].strip()
-            kinds[kind] = kinds.get(kind, 0) + 1
-            control = control or (cells if kind == self.CONTROL else [])
-            end = cells if kind == self.END else end
+            data += kind == DATA
+            control = control or (cells if kind == CONTROL else [])
+            end = cells if kind == END else end
         self.month = control[self.MONTH].strip() if len(control) > self.MONTH else ""
         if not control or not end:
             part = "control" if not control else "end"
@@ -307,30 +192,14 @@ class KokuhoTable(DelimitedTable):
             return
         said = control[3].strip() if len(control) > 3 else ""
         number = end[1].strip() if len(end) > 1 else ""
-        data = kinds[self.DATA]
         if not (said.isdigit() and int(said) == data and number.isdigit() and int(number) == data + 2):
             self.problem = ("frame-count", f"the frame declares other counts than its {data} data records")
 
-    def _frame_rows(self) -> Iterator[tuple[int, list[str]]]:
-        for lines in self._grouped(self._numbered(), None):
-            for line, text in lines:
-                if text.strip("\x1a \r"):
-                    yield line, self._split(text)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the data records without their two frame columns."""
-        width = len(self.header) + 2
-        for lines in self._grouped(self._numbered(), width):
-            data = [item for item in lines if _record_type(item[1]) not in {self.CONTROL, self.END, ""}]
-            rows, faults = self._parse(data, width)
-            good = [(line, cells[2:]) for line, cells in rows if cells[0].strip() == self.DATA]
-            strange = [
-                RawFault(line, "record-type", tuple(cells[2:]))
-                for line, cells in rows
-                if cells[0].strip() != self.DATA
-            ]
-            yield good, [RawFault(fault.line, fault.code, fault.cells[2:]) for fault in faults] + strange
+def _without_return(line: bytes, newline: bytes) -> bytes:
+    return line.removesuffix(b"\r") if newline == b"\n" else line
 
 
-def _record_type(text: str) -> str:
-    return text.split(",", 1)[0].strip().strip('"\x1a')
+def _behind_break(raw: bytes) -> bytes:
+    """Give what follows the last line break of any kind."""
+    return raw[max(raw.rfind(b"\n"), raw.rfind(b"\r")) + 1 :]

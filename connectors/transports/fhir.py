@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.deliveries import Chunk, Delivery, RawFault
-from connectors.numbers import may_hold_numbers
+from connectors.deliveries import Delivery, RawFault, Rows, pieces_of
+from connectors.numbers import UTF_8
 from connectors.transports.files import Undated, declared_date, file_hash, is_unfinished
 from schemas.errors import ConfigurationError, SourceUnavailable
 from schemas.source import Fhir, SourceDefinition
@@ -22,7 +22,8 @@ from schemas.source import Fhir, SourceDefinition
 __all__ = ["HEADER", "FhirSource", "ResourceTable"]
 
 HEADER = ("Patient.id", "resource")
-CHUNK = 1000
+LOOK = 1 << 20
+"""Bytes that are searched for numbers together."""
 PARTS = {"RelatedPerson": "related", "Encounter": "encounters"}
 Json = dict[str, Any]
 
@@ -88,13 +89,13 @@ class ResourceTable:
             if not _ends_whole(path):
                 self.problem = ("truncated", f"{path.name} breaks off; wait for the whole export")
 
-    def suspects_numbers(self) -> bool:
-        """Whether any resource may hold an individual number."""
+    def suspects(self, size: int) -> Iterator[Rows]:
+        """Give the rows that may hold individual numbers; where no file does they are not put together."""
         if self._suspect is None:
-            self._suspect = any(may_hold_numbers(text) for path in self._files.values() for _, text in _lines(path))
-        return self._suspect
+            self._suspect = any(_may_hold_numbers(path) for path in self._files.values())
+        return (piece for piece in self.pieces(size) if piece.may_hold_numbers()) if self._suspect else iter(())
 
-    def chunks(self) -> Iterator[Chunk]:
+    def pieces(self, size: int) -> Iterator[Rows]:
         """Read patients with what refers to them."""
         referring: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         faults: list[RawFault] = []
@@ -114,12 +115,12 @@ class ResourceTable:
                 continue
             patient = str(resource["id"])
             rows.append((line, [patient, _bundle(text, referring.pop(patient, {}))]))
-            if len(rows) >= CHUNK:
-                yield rows, faults
+            if len(rows) >= size:
+                yield from pieces_of(rows, faults, size)
                 rows, faults = [], []
         for patient in sorted(referring):
             faults.append(RawFault(0, "unknown-patient", (patient, _bundle("null", referring[patient]))))
-        yield rows, faults
+        yield from pieces_of(rows, faults, size)
 
 
 def _bundle(patient: str, parts: dict[str, list[str]]) -> str:
@@ -144,6 +145,11 @@ def _lines(path: Path | None) -> Iterator[tuple[int, str]]:
         for line, raw in enumerate(handle, 1):
             if raw.strip():
                 yield line, raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+
+
+def _may_hold_numbers(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return any(UTF_8.may_hold_numbers(b"".join(lines)) for lines in iter(lambda: handle.readlines(LOOK), []))
 
 
 def _parse(text: str) -> Json | None:

@@ -15,8 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import stamina
 
-from connectors.deliveries import Chunk, Delivery, RawFault
-from connectors.numbers import may_hold_numbers
+from connectors.deliveries import Delivery, RawFault, Rows, pieces_of
 from connectors.transports.fhir import HEADER, bundle_text, patient_of
 from schemas.errors import ConfigurationError, SourceUnavailable
 from schemas.source import Fhir, SourceDefinition
@@ -166,11 +165,10 @@ class SearchTable:
             whole.update("\x1f".join(fault.cells).encode() + b"\x1e")
         return whole.hexdigest()
 
-    def suspects_numbers(self) -> bool:
-        """Whether any resource may hold an individual number."""
-        cells = (part for _, row in self._rows for part in row)
-        return any(may_hold_numbers(cell) for cell in (*cells, *(c for f in self._faults for c in f.cells)))
+    def pieces(self, size: int) -> Iterator[Rows]:
+        """Give the rows, which are all in memory."""
+        return pieces_of(self._rows, self._faults, size)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Give all rows."""
-        yield list(self._rows), list(self._faults)
+    def suspects(self, size: int) -> Iterator[Rows]:
+        """Give the rows that may hold individual numbers."""
+        return (piece for piece in self.pieces(size) if piece.may_hold_numbers())

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 
-from connectors.deliveries import Chunk, Delivery, Table
+from connectors.deliveries import Delivery, Piece, Table
 from connectors.transports.delimited import DelimitedTable, KokuhoTable
 from connectors.transports.json_records import JsonTable
 from connectors.transports.sheets import SheetTable
@@ -130,10 +130,10 @@ class Undated:
         detail = f"{name} carries no date; name files with YYYYMMDD or set [transport] as_of"
         self.problem = ("no-as-of", detail)
 
-    def suspects_numbers(self) -> bool:
+    def suspects(self, size: int) -> Iterator[Piece]:
         """Ask the table itself."""
-        return self._table.suspects_numbers()
+        return self._table.suspects(size)
 
-    def chunks(self) -> Iterator[Chunk]:
+    def pieces(self, size: int) -> Iterator[Piece]:
         """Give the table's rows, to be counted."""
-        yield from self._table.chunks()
+        return self._table.pieces(size)

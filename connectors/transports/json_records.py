@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connectors.deliveries import Chunk, RawFault
+from connectors.deliveries import RawFault, Rows
 from connectors.numbers import may_hold_numbers
 from connectors.transports.encodings import private_use, readable_encoding
 from schemas.source import SourceDefinition
 
 __all__ = ["JsonTable"]
 
-CHUNK = 2000
 SEPARATOR = "、"
 """Joins the members of a list of plain values in one cell."""
 Cells = tuple[str, ...]
@@ -34,12 +33,12 @@ class JsonTable:
             return
         self._look_through()
 
-    def suspects_numbers(self) -> bool:
-        """Whether any member may hold an individual number."""
-        return self._suspect
+    def suspects(self, size: int) -> Iterator[Rows]:
+        """Give the objects that may hold individual numbers."""
+        return (piece for piece in self.pieces(size) if piece.may_hold_numbers()) if self._suspect else iter(())
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Read the objects in chunks."""
+    def pieces(self, size: int) -> Iterator[Rows]:
+        """Read the objects."""
         rows: list[tuple[int, list[str]]] = []
         faults: list[RawFault] = []
         for line, record in self._records():
@@ -52,10 +51,10 @@ class JsonTable:
                 faults.append(RawFault(line, "nul", tuple(cell.replace("\0", "") for cell in cells)))
             else:
                 rows.append((line, cells))
-            if len(rows) + len(faults) >= CHUNK:
-                yield rows, faults
+            if len(rows) + len(faults) >= size:
+                yield Rows(rows, faults)
                 rows, faults = [], []
-        yield rows, faults
+        yield Rows(rows, faults)
 
     def _look_through(self) -> None:
         names: dict[str, None] = {}

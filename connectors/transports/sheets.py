@@ -9,9 +9,8 @@ from zipfile import BadZipFile
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from connectors.deliveries import Chunk, RawFault
+from connectors.deliveries import RawFault, Rows, pieces_of
 from connectors.headers import Layout
-from connectors.numbers import may_hold_numbers
 from connectors.transports.encodings import private_use
 from schemas.source import SourceDefinition
 
@@ -40,15 +39,13 @@ class SheetTable:
         except (BadZipFile, InvalidFileException, KeyError, ValueError, EOFError, OSError, SyntaxError):
             self.problem = ("truncated", "not a whole .xlsx workbook; save it again as .xlsx and deliver it again")
 
-    def chunks(self) -> Iterator[Chunk]:
-        """Give all rows at once: a sheet people type into is small."""
-        yield list(self._rows), list(self._faults)
+    def pieces(self, size: int) -> Iterator[Rows]:
+        """Give the rows, which are all in memory: a sheet people type into is small."""
+        return pieces_of(self._rows, self._faults, size)
 
-    def suspects_numbers(self) -> bool:
-        """Whether any cell may hold an individual number."""
-        return any(may_hold_numbers("\n".join(cells)) for _, cells in self._rows) or any(
-            may_hold_numbers("\n".join(fault.cells)) for fault in self._faults
-        )
+    def suspects(self, size: int) -> Iterator[Rows]:
+        """Give the rows that may hold individual numbers."""
+        return (piece for piece in self.pieces(size) if piece.may_hold_numbers())
 
     def _read(self) -> None:
         found = self._typed(formulas=True)

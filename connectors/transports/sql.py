@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from connectors.deliveries import Chunk, Delivery, RawFault
-from connectors.numbers import may_hold_numbers
+from connectors.deliveries import Delivery, RawFault, Rows
+from connectors.numbers import UTF_8
 from connectors.transports.encodings import private_use
 from connectors.transports.files import as_of_text
 from schemas.errors import ConfigurationError, SourceUnavailable
@@ -120,23 +120,22 @@ class SqlTable:
                     self.header = names
                     at = self._cursor_position(names)
                     digest.update("\x1f".join(names).encode())
-                for row in rows:
-                    joined = "\x1f".join(row)
-                    digest.update(joined.encode("utf-8", "surrogatepass") + b"\x1e")
-                    suspect = suspect or may_hold_numbers(joined)
-                    if at is not None:
-                        last = max((last, row[at]), key=_cursor_order)
-                    count += 1
+                joined = _joined(rows)
+                digest.update(joined)
+                suspect = suspect or UTF_8.may_hold_numbers(joined)
+                if at is not None:
+                    last = max((last, *(row[at] for row in rows)), key=_cursor_order)
+                count += len(rows)
                 if not self.header:
                     self.header = names
         self._suspect = suspect
         return digest.hexdigest(), last, count
 
-    def suspects_numbers(self) -> bool:
-        """Whether any cell may hold an individual number."""
-        return self._suspect
+    def suspects(self, size: int) -> Iterator[Rows]:
+        """Give the rows that may hold individual numbers; where none was seen they are not read again."""
+        return (piece for piece in self.pieces(size) if piece.may_hold_numbers()) if self._suspect else iter(())
 
-    def chunks(self) -> Iterator[Chunk]:
+    def pieces(self, size: int) -> Iterator[Rows]:
         """Read the rows; a cut connection is taken up where it broke, a table that changed meanwhile is refused."""
         digest = hashlib.sha256("\x1f".join(self.header).encode())
         done = 0
@@ -148,11 +147,13 @@ class SqlTable:
                     for _, rows in self._read(connection):
                         fresh = rows[max(0, done - seen) :]
                         seen += len(rows)
-                        for row in fresh:
-                            digest.update("\x1f".join(row).encode("utf-8", "surrogatepass") + b"\x1e")
-                        if fresh:
-                            yield self._chunk(fresh, done + 1)
-                            done += len(fresh)
+                        joined = _joined(fresh)
+                        digest.update(joined)
+                        nul = b"\0" in joined
+                        for start in range(0, len(fresh), size):
+                            some = fresh[start : start + size]
+                            yield self._piece(some, done + 1, nul=nul)
+                            done += len(some)
                 break
             except DBAPIError as error:
                 attempts -= 1
@@ -165,15 +166,17 @@ class SqlTable:
                 f"{self._source.definition.id}: the rows changed while they were read; the next run reads them again"
             )
 
-    def _chunk(self, rows: Sequence[Cells], first: int) -> Chunk:
-        good: list[tuple[int, list[str]]] = []
+    def _piece(self, rows: Sequence[Cells], first: int, *, nul: bool) -> Rows:
+        if not nul and not self._gaiji:
+            return Rows(list(enumerate(rows, first)), [])
+        good: list[tuple[int, Sequence[str]]] = []
         faults: list[RawFault] = []
         for line, row in enumerate(rows, first):
             if any("\0" in cell for cell in row):
                 faults.append(RawFault(line, "nul", tuple(cell.replace("\0", "") for cell in row)))
             else:
-                good.append((line, [cell.translate(self._gaiji) for cell in row] if self._gaiji else list(row)))
-        return good, faults
+                good.append((line, [cell.translate(self._gaiji) for cell in row]))
+        return Rows(good, faults)
 
     def _read(self, connection: Connection) -> Iterator[tuple[Cells, list[Cells]]]:
         transport = self._source.transport
@@ -197,6 +200,11 @@ class SqlTable:
                 f"{self._source.definition.id}: transport.cursor: the query gives no such column"
             )
         return names.index(cursor)
+
+
+def _joined(rows: Sequence[Cells]) -> bytes:
+    """Write rows for hashing and searching."""
+    return "".join(["\x1f".join(row) + "\x1e" for row in rows]).encode("utf-8", "surrogatepass")
 
 
 def cell_text(value: Any) -> str:

@@ -19,7 +19,10 @@ class Identifier:
 
 CUT = "［番号削除］"
 """What stands where an individual number was cut out."""
-_RUN = re.compile(r"[0-9０-９](?:[-‐‑‒–—―−－ーｰ・ \t\u00a0\u3000.．]{0,3}[0-9０-９]){11,}")
+_JOINT = r"[-‐‑‒–—―−－ーｰ・ \t\u00a0\u3000.．]"
+"""What may stand between the digits of one number."""
+_RUN = re.compile(rf"[0-9０-９](?:{_JOINT}{{0,3}}[0-9０-９]){{11,}}")
+_TWELVE_ALONE = re.compile(rf"(?:{_JOINT}*[0-9０-９]){{12}}{_JOINT}*")
 _GROUP = re.compile(r"[0-9０-９]+")
 _WEAK_JOINT = re.compile(r"[.．]")
 """A joint that dates have too: across it only groups of four or eight make a number."""
@@ -32,6 +35,13 @@ def individual_number_ok(digits: str) -> bool:
     total = sum(int(digits[10 - n]) * (n + 2 if n < 6 else n - 4) for n in range(11))
     rest = total % 11
     return int(digits[11]) == (0 if rest <= 1 else 11 - rest)
+
+
+def twelve_digits(text: str) -> str:
+    """Give the digits of a text that is nothing but twelve of them, in any width and grouping; else nothing."""
+    if len(text) < 12 or not _TWELVE_ALONE.fullmatch(text):
+        return ""
+    return "".join(_GROUP.findall(unicodedata.normalize("NFKC", text)))
 
 
 def cut_individual_numbers(text: str) -> tuple[str, int]:
