@@ -81,7 +81,7 @@ class Mapper:
             raise RecordRejected("identity-missing", self.definition.identity[0], line)
         text = "\x1f".join(cells)
         cut = text.count(CUT) if CUT in text else 0
-        if cut and CUT in key:
+        if cut and folded(CUT) in key:
             raise RecordRejected("identity-cut", self.definition.identity[0], line)
         if not text.isascii() and _PRIVATE.search(text):
             columns.warnings.append(GAIJI)
