@@ -1,7 +1,6 @@
 """``musubi dagster``: Dagster's own pages on this workspace, with the nightly schedule and the drop-folder sensor."""
 
 import os
-import subprocess  # Dagster's pages are a program of their own
 import sys
 
 import click
@@ -15,8 +14,7 @@ MODULE = "pipelines.definitions"
 @click.command("dagster", cls=Verb, help="dagster")
 @option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @pass_call
-@click.pass_context
-def command(ctx: click.Context, call: Call, port: int) -> None:
+def command(call: Call, port: int) -> None:
     """Open the pages until interrupted; telemetry is off and nothing is kept outside the workspace."""
     from pipelines.home import dagster_home
 
@@ -32,4 +30,5 @@ def command(ctx: click.Context, call: Call, port: int) -> None:
     call.remark("dagster.open", port=port)
     place = ("--host", "127.0.0.1", "--port", str(port))
     program = (sys.executable, "-m", "dagster", "dev", "--module-name", MODULE, *place)
-    ctx.exit(subprocess.call(program, cwd=root, env=environment))  # noqa: S603 - no shell, our own arguments
+    os.chdir(root)
+    os.execve(sys.executable, program, environment)  # noqa: S606 - our own arguments; Dagster ends its children itself
