@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "Source",
     "Table",
+    "dated",
     "pieces_of",
     "read_part",
 ]
@@ -177,6 +178,14 @@ def read_part(definition: SourceDefinition, part: Part) -> RawBatch:
         rows = part.cleaner.clean_rows(rows)
         faults = [RawFault(fault.line, fault.code, part.cleaner.clean_cells(fault.cells)) for fault in faults]
     return RawBatch(layout.names, rows, faults)
+
+
+def dated(as_of: str, digest: str) -> str:
+    """Give the content hash of a delivery whose content does not say itself as of when it is.
+
+    The same bytes under a newer date are news: nothing changed up to that day, or everything is as it was again.
+    """
+    return f"{as_of}:{digest}"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connectors.deliveries import Delivery, RawFault, Rows, pieces_of
+from connectors.deliveries import Delivery, RawFault, Rows, dated, pieces_of
 from connectors.numbers import UTF_8
 from connectors.transports.files import Undated, declared_date, file_hash, is_unfinished
 from schemas.errors import ConfigurationError, SourceUnavailable
@@ -63,12 +63,13 @@ class FhirSource:
                 waiting.append(export.name)
                 continue
             digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
-            if digest in known_hashes:
-                continue
             as_of = declared_date(self.transport, export.name)
+            content_hash = dated(as_of, digest)
+            if content_hash in known_hashes:
+                continue
             opener = partial(ResourceTable, self.definition, files)
             chosen = opener if as_of else partial(Undated, export.name, opener)
-            found.append(Delivery(self.definition, export.name, digest, as_of, chosen))
+            found.append(Delivery(self.definition, export.name, content_hash, as_of, chosen))
         self.waiting = tuple(waiting)
         yield from sorted(found, key=lambda delivery: (delivery.as_of, delivery.name))
 

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx2
 import stamina
 
-from connectors.deliveries import Delivery, RawFault, Rows, pieces_of
+from connectors.deliveries import Delivery, RawFault, Rows, dated, pieces_of
 from connectors.transports.fhir import HEADER, bundle_text, patient_of
 from schemas.errors import ConfigurationError, SourceUnavailable
 from schemas.source import Fhir, SourceDefinition
@@ -46,7 +46,7 @@ def server_delivery(definition: SourceDefinition, transport: Fhir) -> Delivery:
         found = {kind: list(pull.search(kind)) for kind in transport.resources}
     table = SearchTable(found)
     as_of = f"{pull.as_of:%Y-%m-%d}"
-    return Delivery(definition, definition.id, table.digest(), as_of, partial(_same, table))
+    return Delivery(definition, definition.id, dated(as_of, table.digest()), as_of, partial(_same, table))
 
 
 def _same(table: "SearchTable") -> "SearchTable":

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 
-from connectors.deliveries import Delivery, Piece, Table
+from connectors.deliveries import Delivery, Piece, Table, dated
 from connectors.transports.delimited import DelimitedTable, KokuhoTable
 from connectors.transports.json_records import JsonTable
 from connectors.transports.sheets import SheetTable
@@ -90,8 +90,10 @@ class FileSource:
                 continue
             if is_unfinished(path) or self._is_young(path) or not (digest := file_hash(path)):
                 waiting.append(path.name)
-            elif digest not in known_hashes:
-                found.append(self._delivery(path, digest))
+                continue
+            content_hash = digest if self.transport.as_of_control else dated(self._as_of(path), digest)
+            if content_hash not in known_hashes:
+                found.append(self._delivery(path, content_hash))
         self.waiting = tuple(waiting)
         yield from sorted(found, key=lambda delivery: (delivery.as_of, delivery.name))
 
@@ -100,13 +102,16 @@ class FileSource:
             self._clock() - path.stat().st_mtime < self.transport.quiet_seconds
         )
 
-    def _delivery(self, path: Path, digest: str) -> Delivery:
-        as_of = declared_date(self.transport, path.name)
+    def _as_of(self, path: Path) -> str:
+        return declared_date(self.transport, path.name)
+
+    def _delivery(self, path: Path, content_hash: str) -> Delivery:
+        as_of = self._as_of(path)
         opener = partial(open_table, self.definition, path)
         if self.transport.as_of_control and isinstance(table := opener(), KokuhoTable):
             as_of = as_of_text(table.month)
         return Delivery(
-            self.definition, path.name, digest, as_of, opener if as_of else partial(Undated, path.name, opener)
+            self.definition, path.name, content_hash, as_of, opener if as_of else partial(Undated, path.name, opener)
         )
 
 

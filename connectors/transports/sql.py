@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from connectors.deliveries import Delivery, RawFault, Rows
+from connectors.deliveries import Delivery, RawFault, Rows, dated
 from connectors.numbers import UTF_8
 from connectors.transports.encodings import private_use
 from connectors.transports.files import as_of_text
@@ -64,7 +64,7 @@ class SqlSource:
             as_of = f"{as_of}.{last.zfill(20)}" if last.isdigit() else f"{as_of}.{last}"
             table.last = last
         else:
-            content_hash = digest
+            content_hash = dated(as_of, digest)
         table.expected = digest
         if content_hash not in known_hashes:
             mode = "delta" if self.transport.cursor and self.definition.mode == "snapshot" else ""
