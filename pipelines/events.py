@@ -207,9 +207,10 @@ def _keep(
         out.accepted += 1
         if place in stored:
             number, as_of, digest = stored[place]
-            if digest == one.digest or as_of > context.as_of:
+            if as_of >= context.as_of:
                 out.unchanged += 1
                 continue
+            out.unchanged += digest == one.digest  # said again: it stands since the newer delivery
             replaced.append(number)
         fresh.append(one.row)
     delete_by(conn, source_event, "event_id", replaced)
@@ -273,7 +274,7 @@ def _replayed(preparer: Preparer, given: tuple[Task, dict[int, list[Sealed]], di
     context, minter = task.context, preparer.minter
     drafts: list[tuple[RecordDraft, int, str]] = []
     for key_token, sealed in events.items():
-        digest = minter.one("replay", "\x1f".join(sorted(str(one.digest) for one in sealed)))
+        digest = minter.one("replay", "\x1f".join(sorted(f"{one.digest}@{one.as_of}" for one in sealed)))
         if digests.get(key_token) == digest:
             continue
         opened = [_opened(preparer, context, one) for one in sealed]
