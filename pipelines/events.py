@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from connectors.deliveries import Delivery, RawBatch
+from connectors.deliveries import Delivery, Part, RawBatch
 from connectors.replay import replay
 from pipelines.planning import DUPLICATE
 from pipelines.rows import (
@@ -81,8 +81,8 @@ def land_events(
     """Keep the events of a delivery and rebuild the records they speak of."""
     seen: dict[tuple[int, str], int] = {}
     keys: set[int] = set()
-    for batch, (happenings, refused, touched) in _read(workers, found, context):
-        out.delivered += len(batch.rows) + len(batch.faults)
+    for delivered, happenings, refused, touched in _read(workers, found, context):
+        out.delivered += delivered
         keys |= touched
         with site.bulk.begin() as conn:
             _keep(conn, context, happenings, refused, seen, out)
@@ -99,7 +99,7 @@ def keep_events(
     out: "Landed",
 ) -> str:
     """Keep single events (rows tried again) and rebuild their records; give the code of the fault they still have."""
-    happenings, refused, keys = _happenings(preparer, (context, RawBatch(header, rows, [])))
+    _, happenings, refused, keys = _happenings(preparer, (context, RawBatch(header, rows, [])))
     if refused:
         return str(refused[0][3])
     with site.bulk.begin() as conn:
@@ -110,21 +110,16 @@ def keep_events(
 
 def _read(
     workers: Workers, found: Delivery, context: Context
-) -> Iterator[tuple[RawBatch, tuple[list[Happening], list[Row], set[int]]]]:
-    batches: list[RawBatch] = []
-
-    def remembered() -> Iterator[tuple[Context, RawBatch]]:
-        for batch in found.raw_batches(BATCH):
-            batches.append(batch)
-            yield context, batch
-
-    for number, made in enumerate(workers.map(_happenings, remembered())):
-        yield batches[number], made
+) -> Iterator[tuple[int, list[Happening], list[Row], set[int]]]:
+    yield from workers.map(_happenings, ((context, part) for part in found.parts(BATCH)))
 
 
-def _happenings(preparer: Preparer, given: tuple[Context, RawBatch]) -> tuple[list[Happening], list[Row], set[int]]:
-    """Read a batch of events: what happened, what is refused, and which records are spoken of."""
-    context, batch = given
+def _happenings(
+    preparer: Preparer, given: tuple[Context, Part | RawBatch]
+) -> tuple[int, list[Happening], list[Row], set[int]]:
+    """Read a part of a delivery: how many rows, what happened, what is refused, which records are spoken of."""
+    context = given[0]
+    batch = preparer.read(context.source_id, given[1])
     mapper, minter, keyring = preparer.mapper(context.source_id, batch.header), preparer.minter, preparer.keyring
     found: list[Happening] = []
     keys: set[int] = set()
@@ -169,7 +164,7 @@ def _happenings(preparer: Preparer, given: tuple[Context, RawBatch]) -> tuple[li
         keys.add(key_token)
         second = refusal(cells, line, DUPLICATE, mapper.definition.record.event_date)
         found.append(Happening(token, corrected, digest, row, second))
-    return found, refused, keys
+    return len(batch.rows) + len(batch.faults), found, refused, keys
 
 
 def _place(context: Context, token: int, corrected: str) -> str:
@@ -243,7 +238,7 @@ def _rebuild(
             }
             known: dict[int, Known] = known_records(conn, [record_id for record_id, _ in standing.values()])
             bases = next_free(conn, source_record), next_free(conn, mention, mention_version)
-        task = Task(context, (), [], bases[0], bases[1], known)
+        task = Task(context, RawBatch((), [], []), bases[0], bases[1], known)
         digests = {token: digest for token, (_, digest) in standing.items()}
         for prepared in does(_replayed, [(task, events, digests)]):
             write(site.bulk, prepared)

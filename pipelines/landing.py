@@ -12,11 +12,21 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from connectors.deliveries import Delivery, RawBatch
+from connectors.deliveries import Delivery, Part
 from pipelines.events import land_events
 from pipelines.holding import Hold, disappearance, same_instant
 from pipelines.planning import DUPLICATE, Plan, plan
-from pipelines.rows import IDS_PER_ROW, Context, Known, Prepared, Preparer, Scan, Task, unflagged_history
+from pipelines.rows import (
+    MENTION_IDS,
+    PART_ROWS,
+    Context,
+    Known,
+    Prepared,
+    Preparer,
+    Scan,
+    Task,
+    unflagged_history,
+)
 from pipelines.runs import instant
 from pipelines.site import Site
 from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes
@@ -27,8 +37,8 @@ from schemas.tables import data_key, delivery, mention, mention_version, quarant
 
 BATCH = 1000
 """Rows per batch: one task of a worker and one write transaction, well below 100 ms on SQLite."""
-SMALL = 3000
-"""Deliveries of fewer rows are not worth starting worker processes for."""
+SMALL = 3
+"""Deliveries of fewer parts are not worth starting worker processes for."""
 CLOSING = 2000
 """Records closed per write transaction."""
 
@@ -151,9 +161,9 @@ def _planned(
         ).scalar()
     if known is None and not unflagged_history(found.definition):
         return Plan()
-    looks = workers.map(_scan, ((found.source_id, batch) for batch in _batches(workers, found)))
+    looks = list(workers.map(_scan, ((found.source_id, part) for part in _parts(workers, found))))
     with site.bulk.connect() as conn:
-        chosen = plan(conn, context, looks)
+        chosen = replace(plan(conn, context, looks), looks=looks)
     out.hold = disappearance(
         site.workspace.config.guards,
         open_records=chosen.open_records,
@@ -163,19 +173,16 @@ def _planned(
     return chosen
 
 
-def _scan(preparer: Preparer, given: tuple[str, RawBatch]) -> Scan:
-    source_id, batch = given
-    return preparer.scan(source_id, batch.header, batch.rows, len(batch.faults))
+def _scan(preparer: Preparer, given: tuple[str, Part]) -> Scan:
+    return preparer.scan(*given)
 
 
-def _batches(workers: Workers, found: Delivery) -> Iterator[RawBatch]:
-    """Read the delivery; once it shows to be large, the worker processes are started."""
-    seen = 0
-    for batch in found.raw_batches(BATCH):
-        seen += len(batch.rows)
-        if seen > SMALL:
+def _parts(workers: Workers, found: Delivery) -> Iterator[Part]:
+    """Cut the delivery into parts; once it shows to be large, the worker processes are started."""
+    for number, part in enumerate(found.parts(BATCH)):
+        if number == SMALL:
             workers.start()
-        yield batch
+        yield part
 
 
 def _apply(
@@ -188,27 +195,26 @@ def _apply(
     tell: Callable[[int], None],
 ) -> None:
     out.accepted = out.unchanged = chosen.unchanged
+    out.delivered = chosen.passed_over
     fresh = chosen.mapped is None
     first = _First() if fresh else None
     superseded = context.snapshot and any(context.as_of < one.as_of for one in context.standing.snapshots)
-    rejected: set[int] = set()
-    for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen, out)):
+    for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
         write(site.bulk, made, supersede=superseded)
         _count(out, made)
-        rejected.update(row[2] for row in made.quarantine)
         tell(out.delivered)
     if first and (first.clashing or first.repeated):
         out.accepted += first.repeated
         out.unchanged += first.repeated
         again = replace(chosen, mapped=dict.fromkeys(first.clashing, 0), refused=first.clashing)
-        side = Landed(out.source_id, out.name, out.as_of)
-        for prepared in workers.map(_prepare, _tasks(site, workers, found, context, again, side, faults=False)):
+        for prepared in workers.map(_prepare, _tasks(site, workers, found, context, again, faults=False)):
             write(site.bulk, prepared, supersede=superseded)
             out.quarantined += len(prepared.quarantine)
 
 
 def _count(out: Landed, made: Prepared) -> None:
+    out.delivered += made.delivered
     out.accepted += made.accepted
     out.quarantined += len(made.quarantine)
     out.cut += made.cut
@@ -220,36 +226,30 @@ def _prepare(preparer: Preparer, task: Task) -> Prepared:
 
 
 def _tasks(
-    site: Site,
-    workers: Workers,
-    found: Delivery,
-    context: Context,
-    chosen: Plan,
-    out: Landed,
-    *,
-    faults: bool = True,
+    site: Site, workers: Workers, found: Delivery, context: Context, chosen: Plan, *, faults: bool = True
 ) -> Iterator[Task]:
-    """Cut a delivery into tasks with ids reserved and known records looked up; counts what was delivered."""
+    """Cut a delivery into tasks, ids reserved, known records looked up; parts without a change are left out."""
     with site.bulk.connect() as conn:
         record_base = next_free(conn, source_record)
         mention_base = next_free(conn, mention, mention_version)
-    for batch in _batches(workers, found):
-        out.delivered += len(batch.rows) + len(batch.faults)
-        rows = batch.rows
+    for number, part in enumerate(_parts(workers, found)):
         known: dict[int, Known] = {}
-        if chosen.mapped is not None:
-            rows = [row for row in rows if row[0] in chosen.mapped]
-            ids = {record_id for line, _ in rows if (record_id := chosen.mapped[line])}
+        only: frozenset[int] | None = None
+        refused = chosen.refused
+        if chosen.mapped is not None and chosen.looks:
+            only = chosen.taken(number)
+            if not only and not chosen.looks[number].faults:
+                continue
+            refused = {line: chosen.refused[line] for line in only if line in chosen.refused}
+            ids = {record_id for line in only if (record_id := chosen.mapped[line])}
             if ids:
                 with site.bulk.connect() as conn:
                     known = known_records(conn, ids)
-        if not rows and not batch.faults:
-            continue
-        refused = {line: chosen.refused[line] for line, _ in rows if line in chosen.refused}
-        given = batch.faults if faults else ()
-        yield Task(context, batch.header, rows, record_base, mention_base, known, refused, given)
-        record_base += len(rows)
-        mention_base += len(rows) * IDS_PER_ROW * 2
+        elif chosen.mapped is not None:
+            only = frozenset(chosen.mapped)
+        yield Task(context, part, record_base, mention_base, known, refused, only, faults)
+        record_base += PART_ROWS
+        mention_base += MENTION_IDS
 
 
 def known_records(conn: Connection, record_ids: Iterable[int]) -> dict[int, Known]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.assets import DELIVERIES, LATER, landing
+from pipelines.assets import DELIVERIES, LATER, counts, landing
 from pipelines.checks import CHECKS
 from pipelines.home import dagster_home
 from pipelines.work import Work
@@ -22,26 +22,31 @@ def materialise(work: Work, *, pull: bool) -> None:
     home = dagster_home(work.site.workspace)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         if pull:
+            told: list[tuple[str, dict[str, Any]]] = []
             for key in work.look():
-                instance.add_dynamic_partitions(str(DELIVERIES.name), [key])
-                _run([landing], work, instance, partition_key=key)
-        _run([*LATER, *CHECKS], work, instance)
+                landed = work.land(key)
+                if landed is not None:
+                    told.append((key, counts(landed)))
+            _tell(instance, told)
+        outcome = dg.materialize(
+            [*LATER, *CHECKS],
+            resources={"work": work},
+            instance=instance,
+            run_config=QUIET,
+            raise_on_error=False,
+        )
 
-
-def _run(
-    assets: Sequence[Any],
-    work: Work,
-    instance: dg.DagsterInstance,
-    *,
-    partition_key: str | None = None,
-) -> None:
-    outcome = dg.materialize(
-        assets,
-        resources={"work": work},
-        instance=instance,
-        partition_key=partition_key,
-        run_config=QUIET,
-        raise_on_error=False,
-    )
     if not outcome.success and work.failure is not None:
         raise work.failure from None
+
+
+def _tell(instance: dg.DagsterInstance, landed: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Tell Dagster of every delivery that was landed, as a materialisation of its partition.
+
+    A run of Dagster's own per delivery would cost a fifth of a second each, more than most deliveries take.
+    """
+    if not landed:
+        return
+    instance.add_dynamic_partitions(str(DELIVERIES.name), [key for key, _ in landed])
+    for key, metadata in landed:
+        instance.report_runless_asset_event(dg.AssetMaterialization(landing.key, partition=key, metadata=metadata))

@@ -4,11 +4,12 @@ A row whose record was seen later is superseded; one with the same digest is unc
 of the delivery's scope that it does not name disappear. All of it is columnar; nothing is asked per row.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from pipelines.rows import Context, Scan
 from schemas.store import chunks
@@ -27,7 +28,7 @@ INDEX = {
     "history": pl.Int64,
     "deleted": pl.Int64,
 }
-SCAN = {"line": pl.Int64, "token": pl.Int64, "digest": pl.Int64, "history_no": pl.String, "current": pl.Boolean}
+SCAN = {"line": pl.Int64, "token": pl.Int64, "digest": pl.Int64, "history_no": pl.String}
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,27 @@ class Plan:
     """Open current records in the delivery's scope, before it."""
     disappear: int = 0
     """How many of those it does not name."""
+    looks: Sequence[Scan] = ()
+    """The first look at every part, in the order of the parts."""
+
+    def taken(self, part: int) -> frozenset[int]:
+        """Give the lines of a part that are mapped."""
+        mapped = self.mapped or {}
+        look = self.looks[part]
+        return frozenset(line for line in (*look.lines, *look.keyless) if line in mapped)
+
+    @property
+    def passed_over(self) -> int:
+        """Rows of the parts that are not read a second time."""
+        return sum(
+            look.delivered for number, look in enumerate(self.looks) if not look.faults and not self.taken(number)
+        )
 
 
 def plan(conn: Connection, context: Context, scans: Iterable[Scan]) -> Plan:
     """Plan a delivery from a first look at its rows."""
     looks = list(scans)
-    columns = ("lines", "tokens", "digests", "history", "current")
-    rows = pl.DataFrame(
-        {
-            name: [value for look in looks for value in getattr(look, column)]
-            for name, column in zip(SCAN, columns, strict=True)
-        },
-        schema=SCAN,
-    )
+    rows = pl.concat([pl.DataFrame(schema=SCAN), *(_frame(look) for look in looks)])
     keyless = [line for look in looks for line in look.keyless]
     index = _index(conn, context, rows)
     winners, refused, doubled = _one_per_key(rows)
@@ -83,6 +92,13 @@ def plan(conn: Connection, context: Context, scans: Iterable[Scan]) -> Plan:
     gone, open_records, disappear = _gone(context, index, rows)
     unchanged = joined.height - apply.height + doubled
     return Plan(mapped, refused, unchanged, restand, gone, open_records, disappear)
+
+
+def _frame(look: Scan) -> pl.DataFrame:
+    numbers = {"line": look.lines, "token": look.tokens, "digest": look.digests}
+    found = {name: pl.Series(np.frombuffer(values, np.int64)) for name, values in numbers.items() if values}
+    frame = pl.DataFrame(found, schema=dict.fromkeys(numbers, pl.Int64))
+    return frame.with_columns(history_no=pl.Series(look.history or [""] * frame.height, dtype=pl.String))
 
 
 def _one_per_key(rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str], int]:
@@ -138,8 +154,6 @@ def _index(conn: Connection, context: Context, rows: pl.DataFrame) -> pl.DataFra
 
 
 def _count(conn: Connection, source_id: str) -> int:
-    from sqlalchemy import func
-
     return int(
         conn.execute(
             select(func.count()).select_from(source_record).where(source_record.c.source_id == source_id)

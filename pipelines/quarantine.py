@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select, update
 
+from connectors.deliveries import RawBatch
 from pipelines.events import keep_events
 from pipelines.landing import Landed, known_records
 from pipelines.planning import plan
@@ -196,14 +197,15 @@ def _land_row(site: Site, preparer: Preparer, context: Context, header: Cells, c
     if preparer.is_event_source(context.source_id):
         side = Landed(context.source_id, "", context.as_of)
         return keep_events(site, preparer, context, header, rows, side)
-    scan = preparer.scan(context.source_id, header, rows, 0)
+    batch = RawBatch(header, rows, [])
+    scan = preparer.scan(context.source_id, batch)
     with site.engine.connect() as conn:
         chosen = plan(conn, Context(**{**_fields(context), "snapshot": False}), [scan])
         known: dict[int, Known] = known_records(conn, [one for one in (chosen.mapped or {}).values() if one])
         bases = next_free(conn, source_record), next_free(conn, mention, mention_version)
     if not chosen.mapped:
         return ""  # a newer delivery answered for this record, or it stands there as it is
-    made = preparer.prepare(Task(context, header, rows, bases[0], bases[1], known))
+    made = preparer.prepare(Task(context, batch, bases[0], bases[1], known))
     if made.quarantine:
         return str(made.quarantine[0][3])
     write(site.engine, made)

@@ -5,6 +5,7 @@ batch, and what the store already holds of the records it maps, so that a mentio
 """
 
 import json
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from connectors.deliveries import RawFault
+from connectors.deliveries import Part, RawBatch, read_part
 from connectors.mapping import Mapper
 from linkage.keys import Keys, mention_keys
 from pipelines.standing import Standing
@@ -32,25 +33,38 @@ Place = tuple[str, int]
 """A mention within its record: role and number."""
 
 IDS_PER_ROW = 64
-"""Mention ids reserved for every row; a row that names more people is rejected."""
+"""A row that names more people is rejected."""
+PART_ROWS = 8192
+"""Record ids reserved for every part of a delivery."""
+MENTION_IDS = PART_ROWS * 16
+"""Mention and version ids reserved for every part."""
 KEY_VERSION = 1
 """Version of a mention's data key; it never changes, only its wrapping does."""
 TOO_MANY = "too-many-mentions"
 
 
+RECORD, ROW = "record", "row"
+"""Kinds of token: of record keys, of whole rows."""
+
+
+def record_name(source_id: str, record_key: str, history_no: str = "") -> str:
+    """Name a record, or a superseded history row (履歴) of it, as its token is minted."""
+    return f"{source_id}/{record_key}#{history_no}" if history_no else f"{source_id}/{record_key}"
+
+
 def record_token(minter: TokenMinter, source_id: str, record_key: str) -> int:
     """Give the keyed token under which a record is stored."""
-    return minter.one("record", f"{source_id}/{record_key}")
+    return minter.one(RECORD, record_name(source_id, record_key))
 
 
-def history_token(minter: TokenMinter, source_id: str, record_key: str, history_no: str) -> int:
-    """Give the keyed token of a superseded history row (履歴) of a record."""
-    return record_token(minter, source_id, f"{record_key}#{history_no}")
+def row_text(fingerprint: str, cells: Cells) -> str:
+    """Write a row as one reading sees it."""
+    return fingerprint + "\x1e" + "\x1f".join(cells)
 
 
 def row_digest(minter: TokenMinter, fingerprint: str, cells: Cells) -> int:
-    """Give the keyed digest of a row as one reading sees it: equal means unchanged."""
-    return minter.one("row", fingerprint + "\x1e" + "\x1f".join(cells))
+    """Give the keyed digest of a row: equal means unchanged."""
+    return minter.one(ROW, row_text(fingerprint, cells))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +95,20 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One batch for a worker."""
+    """One batch for a worker: a part of a delivery to read, or rows that were read already."""
 
     context: Context
-    header: Cells
-    rows: Sequence[tuple[int, Cells]]
+    given: Part | RawBatch
     record_base: int
     mention_base: int
     known: dict[int, Known] = field(default_factory=dict)
     """By record token."""
     refused: dict[int, str] = field(default_factory=dict)
     """Lines that are refused whatever they hold, with the fault code (second row of one key)."""
-    faults: Sequence[RawFault] = ()
+    only: frozenset[int] | None = None
+    """Lines to take; None: all."""
+    faults: bool = True
+    """Whether the part's unreadable rows are sealed, too."""
 
 
 @dataclass
@@ -115,6 +131,8 @@ class Prepared:
     """Record ids that are written anew."""
     vanished: list[int] = field(default_factory=list)
     """Mention ids that their record no longer has."""
+    delivered: int = 0
+    """Data rows of the part, taken or not."""
     accepted: int = 0
     cut: int = 0
     """Rows out of which individual numbers were cut."""
@@ -123,16 +141,22 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A first look at a batch: per row its line, record token, digest and history number; key-less rows left out."""
+    """A first look at a part: per row its line, record token, digest and history number; key-less rows left out."""
 
-    lines: list[int]
-    tokens: list[int]
-    digests: list[int]
+    lines: "array[int]"
+    tokens: "array[int]"
+    digests: "array[int]"
     history: list[str]
-    current: list[bool]
+    """Empty where the source numbers no history without flagging it."""
     keyless: list[int]
     """Lines without a record key."""
     faults: int
+    """Rows that could not be read."""
+
+    @property
+    def delivered(self) -> int:
+        """Data rows of the part."""
+        return len(self.lines) + len(self.keyless) + self.faults
 
 
 class Preparer:
@@ -155,12 +179,14 @@ class Preparer:
         """Tell whether a source delivers events."""
         return self._definitions[source_id].mode == "events"
 
-    def scan(self, source_id: str, header: Cells, rows: Sequence[tuple[int, Cells]], faults: int) -> Scan:
-        """Look at a batch without mapping it."""
-        mapper, minter = self.mapper(source_id, header), self.minter
-        unflagged = unflagged_history(self._definitions[source_id])
-        found = Scan([], [], [], [], [], [], faults)
-        for line, cells in rows:
+    def scan(self, source_id: str, given: Part | RawBatch) -> Scan:
+        """Look at a part without mapping it."""
+        batch = self.read(source_id, given)
+        mapper = self.mapper(source_id, batch.header)
+        one = self.minter.one
+        unflagged = unflagged_history(mapper.definition)
+        found = Scan(array("q"), array("q"), array("q"), [], [], len(batch.faults))
+        for line, cells in batch.rows:
             place = mapper.place(cells)
             if place is None:
                 found.keyless.append(line)
@@ -168,44 +194,49 @@ class Preparer:
             key, history, latest = place
             current = latest or unflagged
             found.lines.append(line)
-            found.tokens.append(
-                record_token(minter, source_id, key) if current else history_token(minter, source_id, key, history)
-            )
-            found.digests.append(row_digest(minter, mapper.fingerprint, cells))
-            found.history.append(comparable(history))
-            found.current.append(current)
+            found.tokens.append(one(RECORD, record_name(source_id, key, "" if current else history)))
+            found.digests.append(row_digest(self.minter, mapper.fingerprint, cells))
+            if unflagged:
+                found.history.append(comparable(history))
         return found
 
     def prepare(self, task: Task) -> Prepared:
-        """Make the store's rows of a batch; what cannot be mapped is sealed for quarantine."""
+        """Make the store's rows of a part; what cannot be mapped is sealed for quarantine."""
         out = Prepared()
         context = task.context
-        mapper = self.mapper(context.source_id, task.header)
+        batch = self.read(context.source_id, task.given)
+        if len(batch.rows) > PART_ROWS:
+            raise ValueError("a part holds more rows than ids were reserved for")
+        mapper = self.mapper(context.source_id, batch.header)
         builder = _Builder(self.keyring, self.minter, context, out, task.record_base, task.mention_base)
         unflagged = unflagged_history(mapper.definition)
-        for fault in task.faults:
-            builder.refuse(task.header, fault.cells, fault.line, fault.code)
-        for line, cells in task.rows:
+        out.delivered = len(batch.rows) + len(batch.faults)
+        for fault in batch.faults if task.faults else ():
+            builder.refuse(batch.header, fault.cells, fault.line, fault.code)
+        for line, cells in batch.rows:
+            if task.only is not None and line not in task.only:
+                continue
             if line in task.refused:
-                builder.refuse(task.header, cells, line, task.refused[line], mapper.definition.identity[0])
+                builder.refuse(batch.header, cells, line, task.refused[line], mapper.definition.identity[0])
                 continue
             try:
                 draft = mapper.map(cells, line)
             except RecordRejected as rejected:
-                builder.refuse(task.header, cells, line, rejected.code, rejected.field_name)
+                builder.refuse(batch.header, cells, line, rejected.code, rejected.field_name)
                 continue
             if len(draft.mentions) > IDS_PER_ROW:
-                builder.refuse(task.header, cells, line, TOO_MANY)
+                builder.refuse(batch.header, cells, line, TOO_MANY)
                 continue
             digest = row_digest(self.minter, mapper.fingerprint, cells)
             history = not (draft.latest or unflagged)
-            token = (
-                history_token(self.minter, context.source_id, draft.record_key, draft.history_no)
-                if history
-                else record_token(self.minter, context.source_id, draft.record_key)
-            )
+            name = record_name(context.source_id, draft.record_key, draft.history_no if history else "")
+            token = self.minter.one(RECORD, name)
             builder.add(draft, token, digest, task.known.get(token), history=history)
         return out
+
+    def read(self, source_id: str, given: Part | RawBatch) -> RawBatch:
+        """Read a part of a delivery, unless it was read already."""
+        return given if isinstance(given, RawBatch) else read_part(self._definitions[source_id], given)
 
     def rebuild(self, task: Task, drafts: Iterable[tuple[RecordDraft, int, str]]) -> Prepared:
         """Make the store's rows of replayed records: (draft, digest, newest as-of) each."""
