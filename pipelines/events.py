@@ -210,7 +210,7 @@ def _keep(
         fresh.append(one.row)
     delete_by(conn, source_event, "event_id", replaced)
     bulk_insert(conn, source_event, fresh, COLUMNS)
-    quarantine_rows(conn, refused, supersede=False)
+    quarantine_rows(conn, refused)
     out.quarantined += len(refused)
 
 

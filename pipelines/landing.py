@@ -29,7 +29,7 @@ from pipelines.rows import (
 )
 from pipelines.runs import instant
 from pipelines.site import Site
-from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes
+from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes, split_scopes
 from pipelines.workers import Workers
 from pipelines.writing import next_free, touch_records, write
 from schemas.store import chunks
@@ -198,10 +198,9 @@ def _apply(
     out.delivered = chosen.passed_over
     fresh = chosen.mapped is None
     first = _First() if fresh else None
-    superseded = context.snapshot and any(context.as_of < one.as_of for one in context.standing.snapshots)
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
-        write(site.bulk, made, supersede=superseded)
+        write(site.bulk, made)
         _count(out, made)
         tell(out.delivered)
     if first and (first.clashing or first.repeated):
@@ -209,7 +208,7 @@ def _apply(
         out.unchanged += first.repeated
         again = replace(chosen, mapped=dict.fromkeys(first.clashing, 0), refused=first.clashing)
         for prepared in workers.map(_prepare, _tasks(site, workers, found, context, again, faults=False)):
-            write(site.bulk, prepared, supersede=superseded)
+            write(site.bulk, prepared)
             out.quarantined += len(prepared.quarantine)
 
 
@@ -337,18 +336,20 @@ def _close(site: Site, chosen: Plan, tell: Callable[[int], None]) -> None:
 
 
 def _finish(site: Site, context: Context, out: Landed) -> None:
-    """Mark the delivery applied; refused rows that the newest snapshot no longer holds wait for nobody."""
+    """Mark the delivery applied; refused rows that a newer snapshot has answered wait for nobody."""
     with site.bulk.begin() as conn:
-        if context.snapshot and context.as_of == max(one.as_of for one in context.standing.snapshots):
-            conn.execute(
-                update(quarantine)
-                .where(
-                    quarantine.c.source_id == context.source_id,
-                    quarantine.c.state == "waiting",
-                    quarantine.c.delivery_id != context.delivery_id,
-                )
-                .values(state="resolved")
+        waiting = (quarantine.c.source_id == context.source_id) & (quarantine.c.state == "waiting")
+        carriers = conn.execute(
+            select(delivery.c.delivery_id, delivery.c.as_of, delivery.c.scopes).where(
+                delivery.c.delivery_id.in_(select(quarantine.c.delivery_id).where(waiting))
             )
+        )
+        answered = [
+            number for number, as_of, scopes in carriers if context.standing.answers(as_of, split_scopes(scopes))
+        ]
+        conn.execute(
+            update(quarantine).where(waiting, quarantine.c.delivery_id.in_(answered)).values(state="resolved")
+        )
         conn.execute(
             update(delivery)
             .where(delivery.c.delivery_id == context.delivery_id)

@@ -46,6 +46,13 @@ class Standing:
             return "", None
         return seen, self.closing(seen, scope)
 
+    def answers(self, as_of: str, scopes: tuple[str, ...]) -> bool:
+        """Whether a newer snapshot speaks for all that a delivery of these scopes (none: anything) spoke for."""
+        return any(
+            one.as_of > as_of and (not one.scopes or (bool(scopes) and set(scopes) <= set(one.scopes)))
+            for one in self.snapshots
+        )
+
     def with_snapshot(self, one: Snapshot) -> "Standing":
         """Add a snapshot."""
         return Standing(tuple(sorted({*self.snapshots, one}, key=lambda found: (found.as_of, found.scopes))))

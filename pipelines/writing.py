@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.rows import Prepared, Row
@@ -11,6 +11,7 @@ from schemas.tables import (
     TOKEN_COLUMNS,
     consent,
     data_key,
+    delivery,
     fact,
     mention,
     mention_alias,
@@ -44,11 +45,8 @@ VERSIONS = (
 )
 
 
-def write(engine: Engine, found: Prepared, *, supersede: bool = False) -> None:
-    """Store a batch: records replace what they were, mentions keep their ids and keys.
-
-    ``supersede``: refused rows of a delivery that a newer one has already answered wait for nobody.
-    """
+def write(engine: Engine, found: Prepared) -> None:
+    """Store a batch: records replace what they were, mentions keep their ids and keys."""
     with engine.begin() as conn:
         if found.replaced:
             _clear(conn, found.replaced)
@@ -66,7 +64,7 @@ def write(engine: Engine, found: Prepared, *, supersede: bool = False) -> None:
         bulk_insert(conn, protection_party, found.parties)
         bulk_insert(conn, protection_clearance, found.clearances)
         touch(conn, [*(row[0] for row in found.mentions), *found.vanished], fresh=not found.replaced)
-        quarantine_rows(conn, found.quarantine, supersede=supersede)
+        quarantine_rows(conn, found.quarantine)
 
 
 def touch(conn: Connection, mention_ids: Sequence[int], *, fresh: bool = False) -> None:
@@ -94,20 +92,21 @@ def _clear(conn: Connection, record_ids: list[int]) -> None:
         delete_by(conn, table, "record_id", record_ids)
 
 
-def quarantine_rows(conn: Connection, rows: Sequence[Row], *, supersede: bool) -> None:
-    """Keep refused rows sealed; the same row waits once and names the delivery it came with last."""
+def quarantine_rows(conn: Connection, rows: Sequence[Row]) -> None:
+    """Keep refused rows sealed; the same row waits once and names the newest delivery it came with."""
     if not rows:
         return
     insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     made = insert(quarantine)
-    state = "resolved" if supersede else "waiting"
-    values = [{**dict(zip(QUARANTINE, row, strict=True)), "state": state} for row in rows]
+    values = [dict(zip(QUARANTINE, row, strict=True)) for row in rows]
     key = ["source_id", "row_token"]
-    if supersede:
-        conn.execute(made.on_conflict_do_nothing(index_elements=key), values)
-        return
     changed = {name: made.excluded[name] for name in ("delivery_id", "line", "code", "field", "state", "run_id")}
-    conn.execute(made.on_conflict_do_update(index_elements=key, set_=changed), values)
+    newer = _as_of(quarantine.c.delivery_id) <= _as_of(made.excluded.delivery_id)
+    conn.execute(made.on_conflict_do_update(index_elements=key, set_=changed, where=newer), values)
+
+
+def _as_of(delivery_id: ColumnElement[int]) -> ScalarSelect[str]:
+    return select(delivery.c.as_of).where(delivery.c.delivery_id == delivery_id).scalar_subquery()
 
 
 def next_free(conn: Connection, *tables: Table) -> int:
