@@ -11,7 +11,6 @@ from sqlalchemy.engine import make_url
 
 from schemas.tables import metadata
 
-
 PAGE_BYTES = 16_384
 """SQLite page of a new store: a sealed mention takes about a kilobyte, and small pages cost twice the writing."""
 BULK_CHECKPOINT = 4_000

@@ -9,7 +9,7 @@ from privacy.policy.decisions import decide
 from privacy.policy.reader import Reader
 
 
-def searchable(  # noqa: PLR0917 - the six inputs of every decision about a search
+def searchable(
     conn: Connection,
     policy: Policy,
     reader: Reader,

@@ -220,7 +220,7 @@ class Town:
                 self.publish("view_search", kind=number, token=token, person_id=person_id)
         return mention_id, record_id
 
-    def fact(self, key, mention_id, source, kind, category, code, **more):  # noqa: PLR0917 - a row is told in order
+    def fact(self, key, mention_id, source, kind, category, code, **more):
         given = {"level": "", "status": "", "valid_from": "2026-04-15", "valid_to": "", "agency_id": ""}
         agency, programme, _sensitive = SOURCES[source]
         self.publish(
