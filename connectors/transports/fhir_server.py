@@ -25,7 +25,7 @@ __all__ = ["server_delivery"]
 JST = timezone(timedelta(hours=9))
 PASSING = frozenset((408, 425, 429, 500, 502, 503, 504))
 MOST_PAGES = 100_000
-"""A server whose pages never end is not followed for ever."""
+"""More pages than any server of a municipality has: such a walk is not followed for ever."""
 Json = dict[str, Any]
 
 
@@ -67,17 +67,24 @@ class _Pull:
         """Give every resource of a type, page by page, each once."""
         url: str | None = urljoin(self._base, f"{kind}?_count={self._transport.page}&_sort=_id")
         seen: set[str] = set()
-        for _ in range(MOST_PAGES):
-            if url is None:
-                return
+        visited: set[str] = set()
+        while url is not None:
+            if url in visited or len(visited) >= MOST_PAGES:
+                raise SourceUnavailable(
+                    f"{self._definition.id}: the server's pages of {kind} do not end; tell whoever runs it"
+                )
+            visited.add(url)
             bundle = self._page(url)
-            for entry in bundle.get("entry", ()):
-                resource = entry.get("resource", {})
-                if resource.get("resourceType") == kind and str(resource.get("id")) not in seen:
-                    seen.add(str(resource.get("id")))
-                    yield resource
-            url = self._next(bundle, url)
-        raise SourceUnavailable(f"{self._definition.id}: the server's pages of {kind} do not end")
+            try:
+                for resource in _resources(bundle):
+                    if resource.get("resourceType") == kind and str(resource.get("id")) not in seen:
+                        seen.add(str(resource.get("id")))
+                        yield resource
+                url = self._next(bundle, url)
+            except (AttributeError, TypeError, ValueError):
+                raise SourceUnavailable(
+                    f"{self._definition.id}: a page of {kind} is no FHIR Bundle of resources; check url"
+                ) from None
 
     def _next(self, bundle: Json, current: str) -> str | None:
         links = [link.get("url") for link in bundle.get("link", ()) if link.get("relation") == "next"]
@@ -85,7 +92,7 @@ class _Pull:
             return None
         following = urljoin(current, str(links[0]))
         if urlsplit(following).netloc != urlsplit(self._base).netloc:
-            raise SourceUnavailable(f"{self._definition.id}: the server points to pages on another host")
+            raise SourceUnavailable(f"{self._definition.id}: the server points to pages on another host; check url")
         return following
 
     def _page(self, url: str) -> Json:
@@ -119,12 +126,19 @@ class _Pull:
             raise _Passing("an answer that is no JSON") from None
         if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
             raise SourceUnavailable(f"{source}: the answer is not a FHIR Bundle; check url")
-        self.as_of = max(self.as_of, _instant(bundle, answer.headers.get("date", "")))
+        self.as_of = max(self.as_of, _instant(source, bundle, answer.headers.get("date", "")))
         return bundle
 
 
-def _instant(bundle: Json, header: str) -> datetime:
-    updated = str(bundle.get("meta", {}).get("lastUpdated", ""))
+def _resources(bundle: Json) -> Iterator[Json]:
+    """Give the resources of a page; a page of another shape raises TypeError or AttributeError."""
+    for entry in bundle.get("entry") or ():
+        yield entry.get("resource") or {}
+
+
+def _instant(source: str, bundle: Json, header: str) -> datetime:
+    meta = bundle.get("meta")
+    updated = str(meta.get("lastUpdated", "")) if isinstance(meta, dict) else ""
     try:
         return datetime.fromisoformat(updated).astimezone(JST)
     except ValueError:
@@ -132,7 +146,9 @@ def _instant(bundle: Json, header: str) -> datetime:
     try:
         return parsedate_to_datetime(header).astimezone(JST)
     except (TypeError, ValueError):
-        raise SourceUnavailable("the server says neither lastUpdated nor a Date") from None
+        raise SourceUnavailable(
+            f"{source}: the server says neither lastUpdated nor a Date; have it send one of them"
+        ) from None
 
 
 class SearchTable:
