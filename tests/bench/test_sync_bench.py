@@ -23,6 +23,8 @@ _done: dict[int, float] = {}
 @pytest.mark.parametrize("records", SIZES)
 def test_first_full_sync(benchmark, tmp_path: Path, records: int):
     """One first sync of a city nobody tuned on, as the command line does it."""
+    if benchmark.disabled:
+        pytest.skip("a city of this size is for make bench")
     people = round(records / PER_RESIDENT)
     told: dict[str, object] = {}
 
