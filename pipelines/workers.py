@@ -1,10 +1,11 @@
 """Worker processes: they map, key and seal, and hand rows back in order. Keys reach them in memory only."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,6 +24,15 @@ _preparer: Preparer | None = None
 def _begin(material: KeyMaterial, definitions: dict[str, SourceDefinition]) -> None:
     global _preparer  # noqa: PLW0603 - one per worker process, set once when it starts
     _preparer = Preparer(Keyring.from_material(material), definitions)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the run is killed: keys live no longer than it does."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call(work: Callable[[Preparer, Any], Any], given: Any) -> Any:
