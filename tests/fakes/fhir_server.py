@@ -108,7 +108,7 @@ def _handler(server: FhirServer) -> type[BaseHTTPRequestHandler]:
             except (BrokenPipeError, ConnectionResetError):
                 return  # the client gave up waiting
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name for it
             """Stay silent."""
 
     return Handler
