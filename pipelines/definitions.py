@@ -49,7 +49,7 @@ def work_resource(_context: dg.InitResourceContext) -> Iterator[Work]:
             work.finish()
         finally:
             status = "failed" if work.failure else work.report.status
-            finish_run(site.engine, "dagster", run_id, status, work.report.counts())
+            finish_run(site.engine, "dagster", run_id, status, work.report.counts(), work.proof())
             site.sequencer().run()
 
 

@@ -29,7 +29,7 @@ from pipelines.rows import (
 )
 from pipelines.site import Site
 from pipelines.workers import Workers
-from pipelines.writing import next_free, quarantine_rows, write
+from pipelines.writing import Wrote, next_free, quarantine_rows, write
 from privacy.sealing import Sealer, new_data_key, open_sealed
 from schemas.drafts import RecordDraft
 from schemas.errors import RecordRejected
@@ -77,6 +77,7 @@ def land_events(
     context: Context,
     out: "Landed",
     tell: Callable[[int], None],
+    wrote: Wrote,
 ) -> None:
     """Keep the events of a delivery and rebuild the records they speak of."""
     seen: dict[tuple[int, str], int] = {}
@@ -87,7 +88,7 @@ def land_events(
         with site.bulk.begin() as conn:
             _keep(conn, context, happenings, refused, seen, out)
         tell(out.delivered)
-    _rebuild(site, workers.map, context, keys)
+    _rebuild(site, workers.map, context, keys, wrote)
 
 
 def keep_events(
@@ -104,7 +105,7 @@ def keep_events(
         return str(refused[0][3])
     with site.bulk.begin() as conn:
         _keep(conn, context, happenings, [], {}, out)
-    _rebuild(site, lambda work, given: [work(preparer, one) for one in given], context, keys)
+    _rebuild(site, lambda work, given: [work(preparer, one) for one in given], context, keys, lambda _made: None)
     return ""
 
 
@@ -219,6 +220,7 @@ def _rebuild(
     does: Callable[[Callable[[Preparer, Any], Prepared], list[Any]], Iterable[Prepared]],
     context: Context,
     keys: set[int],
+    wrote: Wrote,
 ) -> None:
     """Rebuild the records whose events are not those they were last built from."""
     from pipelines.landing import known_records
@@ -242,6 +244,7 @@ def _rebuild(
         digests = {token: digest for token, (_, digest) in standing.items()}
         for prepared in does(_replayed, [(task, events, digests)]):
             write(site.bulk, prepared)
+            wrote(prepared)
 
 
 def _events_of(conn: Connection, context: Context, keys: list[int]) -> dict[int, list[Sealed]]:

@@ -31,7 +31,7 @@ from pipelines.runs import instant
 from pipelines.site import Site
 from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes, split_scopes
 from pipelines.workers import Workers
-from pipelines.writing import next_free, touch_records, write
+from pipelines.writing import Wrote, next_free, touch_records, write
 from schemas.store import chunks
 from schemas.tables import data_key, delivery, mention, mention_version, quarantine, source_record
 
@@ -69,6 +69,7 @@ def land(
     *,
     accept_removals: int = 0,
     tell: Callable[[int], None] = lambda _done: None,
+    wrote: Wrote = lambda _made: None,
 ) -> Landed:
     """Apply one delivery, or hold it; SourceUnavailable where its source fails on the way."""
     inspection = found.inspect()
@@ -86,13 +87,13 @@ def land(
     delivery_id = _begin(site, found, run_id)
     context = _context(site, found, run_id, delivery_id)
     if found.mode == "events":
-        land_events(site, workers, found, context, out, tell)
+        land_events(site, workers, found, context, out, tell, wrote)
     else:
         chosen = _planned(site, workers, found, context, out, accept_removals)
         if out.hold is not None:
             out.delivered = out.held = _rows(found)
             return _held(site, found, run_id, out)
-        _apply(site, workers, found, context, chosen, out, tell)
+        _apply(site, workers, found, context, chosen, out, tell, wrote)
         _close(site, chosen, tell)
         out.removed = chosen.disappear
     _finish(site, context, out)
@@ -193,6 +194,7 @@ def _apply(
     chosen: Plan,
     out: Landed,
     tell: Callable[[int], None],
+    wrote: Wrote,
 ) -> None:
     out.accepted = out.unchanged = chosen.unchanged
     out.delivered = chosen.passed_over
@@ -201,6 +203,7 @@ def _apply(
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
         write(site.bulk, made)
+        wrote(made)
         _count(out, made)
         tell(out.delivered)
     if first and (first.clashing or first.repeated):

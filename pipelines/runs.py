@@ -46,10 +46,21 @@ def begin_run(engine: Engine, kind: str, run_id: str) -> None:
         conn.execute(insert(run).values(run_id=run_id, kind=kind, started=instant(), status="running"))
 
 
-def finish_run(engine: Engine, kind: str, run_id: str, status: str, counts: Mapping[str, Any]) -> None:
-    """Close a run, with its entry in the verifiable log in the same transaction."""
+def finish_run(
+    engine: Engine,
+    kind: str,
+    run_id: str,
+    status: str,
+    counts: Mapping[str, Any],
+    manifest: Mapping[str, Any] | None = None,
+) -> None:
+    """Close a run, with its entry in the verifiable log in the same transaction.
+
+    ``manifest``: number of rows and root of the run's row manifest.
+    """
+    proof = {"manifest": dict(manifest)} if manifest else {}
     with engine.begin() as conn:
-        record(conn, f"run.{kind}", {"run": run_id, "status": status, "counts": dict(counts)})
+        record(conn, f"run.{kind}", {"run": run_id, "status": status, "counts": dict(counts), **proof})
         conn.execute(
             update(run)
             .where(run.c.run_id == run_id)

@@ -72,8 +72,8 @@ def _closing(site: Site, kind: str, run_id: str, work: Work) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        finish_run(site.engine, kind, run_id, "failed", work.report.counts())
+        finish_run(site.engine, kind, run_id, "failed", work.report.counts(), work.proof())
         site.sequencer().run()
         raise
-    finish_run(site.engine, kind, run_id, work.report.status, work.report.counts())
+    finish_run(site.engine, kind, run_id, work.report.status, work.report.counts(), work.proof())
     site.sequencer().run()

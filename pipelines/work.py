@@ -21,7 +21,9 @@ from pipelines.runs import Lease
 from pipelines.site import Site
 from pipelines.stages import Clock, Stage
 from pipelines.workers import Workers
+from pipelines.writing import manifest_rows
 from privacy.log import record, staff_pseudonym
+from privacy.log.manifest import Manifest
 from schemas.errors import ConfigurationError, GuardStopped, MusubiError, SourceUnavailable
 from schemas.source import SourceDefinition
 from schemas.tables import delivery, household, person_mention, source
@@ -29,6 +31,8 @@ from schemas.tables import delivery, household, person_mention, source
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
 JAPAN = ZoneInfo("Asia/Tokyo")
+MANIFESTS = "manifests"
+"""Directory of row manifests below ``var``; part of the log's back-up class."""
 
 
 class StepFailed(MusubiError):
@@ -137,6 +141,7 @@ class Work:
         self._lease = lease
         self.workers = Workers(site.keyring, self.definitions, workers)
         self._found: dict[str, Delivery] = {}
+        self.manifest = Manifest(site.workspace.var / MANIFESTS / run_id)
         self.failure: MusubiError | None = None
         """What a step failed with; the run raises it once Dagster has taken note."""
 
@@ -190,6 +195,7 @@ class Work:
                     self.report.run_id,
                     accept_removals=self._accept,
                     tell=lambda done: self.clock.tell(f"land {found.source_id}", done),
+                    wrote=lambda made: self.manifest.add(manifest_rows(made)),
                 )
                 stage.records += landed.delivered
         except SourceUnavailable as error:
@@ -275,6 +281,10 @@ class Work:
             )
             self.report.waiting_rows = waiting_rows(conn)
         return self.report
+
+    def proof(self) -> dict[str, object]:
+        """Close the row manifest and give what the run's log entry says of it."""
+        return {"rows": self.manifest.size, "root": self.manifest.close()}
 
     def keep(self) -> None:
         """Keep the lease."""

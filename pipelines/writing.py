@@ -1,6 +1,6 @@
 """The single writer: a batch of prepared rows in one short transaction, exactly once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -43,6 +43,16 @@ VERSIONS = (
     "notes",
     *TOKEN_COLUMNS,
 )
+
+
+Wrote = Callable[[Prepared], None]
+"""Told of every batch that was stored."""
+
+
+def manifest_rows(made: Prepared) -> Iterator[bytes]:
+    """Name each stored record as its run's manifest does: source, keyed key, keyed digest."""
+    for row in made.records:
+        yield f"{row[1]}/{row[2]}/{row[7]}".encode()
 
 
 def write(engine: Engine, found: Prepared) -> None:

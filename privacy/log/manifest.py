@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from privacy.verify import Mismatch, fold, leaf_hash, node_hash, root_of_inclusion
 
@@ -35,10 +36,8 @@ class Manifest:
     """Writes a manifest while a run goes on; memory grows with the logarithm of the rows."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
-        self._file = path.open("wb")
-        self._file.write(MAGIC)
+        self._file: BinaryIO | None = None
         self._peaks: list[tuple[int, bytes]] = []
         self._salts: list[bytes] = []
         self.size = 0
@@ -51,15 +50,23 @@ class Manifest:
             leaf = leaf_hash(salt + row)
             written += salt + leaf
             self._push(leaf)
-        self._file.write(written)
+        if written:
+            self._opened().write(written)
+
+    def _opened(self) -> BinaryIO:
+        """Open the file with the first row: a run that writes nothing leaves none."""
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = self._path.open("wb")
+            self._file.write(MAGIC)
+        return self._file
 
     def close(self) -> str:
         """Make the file durable and give the root in hexadecimal."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if not self.size:
-            self._path.unlink()
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
         return fold([one for _, one in self._peaks]).hex()
 
     def _salt(self) -> bytes:
