@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from privacy.verify import Mismatch, fold, leaf_hash, node_hash, root_of_inclusion
 
@@ -37,7 +36,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO | None = None
+        self._begun = False
         self._peaks: list[tuple[int, bytes]] = []
         self._salts: list[bytes] = []
         self.size = 0
@@ -50,23 +49,20 @@ class Manifest:
             leaf = leaf_hash(salt + row)
             written += salt + leaf
             self._push(leaf)
-        if written:
-            self._opened().write(written)
-
-    def _opened(self) -> BinaryIO:
-        """Open the file with the first row: a run that writes nothing leaves none."""
-        if self._file is None:
+        if not written:
+            return
+        if not self._begun:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = self._path.open("wb")
-            self._file.write(MAGIC)
-        return self._file
+            self._path.write_bytes(MAGIC)
+            self._begun = True
+        with self._path.open("ab") as file:
+            file.write(written)
 
     def close(self) -> str:
-        """Make the file durable and give the root in hexadecimal."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+        """Make the file durable and give the root in hexadecimal; a run that wrote nothing leaves no file."""
+        if self._begun:
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
         return fold([one for _, one in self._peaks]).hex()
 
     def _salt(self) -> bytes:
