@@ -29,6 +29,7 @@ class Site(Settings):
     """The municipality this workspace serves."""
 
     name: str
+    """Name of the municipality."""
     municipality_code: Annotated[str, Field(pattern=r"^\d{6}$")]
     """全国地方公共団体コード with its check digit."""
     log_origin: str = "musubi.local/log"
@@ -39,12 +40,14 @@ class Store(Settings):
     """Where the database is; relative SQLite paths are relative to the workspace."""
 
     url: str = DEFAULT_STORE
+    """SQLAlchemy URL; SQLite and PostgreSQL are supported."""
 
 
 class Keys(Settings):
     """Where keys lie and where the unlock secret comes from, always outside the workspace."""
 
     directory: str = "keys"
+    """The key directory, from the workspace directory; back it up apart from var/."""
     unlock: str = "demo"
     """``env:NAME``, ``file:PATH``, ``fd:N``, ``credential:NAME`` or ``demo`` (keys in clear, for trying out)."""
 
@@ -62,28 +65,41 @@ class Schedule(Settings):
     """When the nightly sync runs, Asia/Tokyo."""
 
     nightly: str = "0 2 * * *"
+    """Five cron fields."""
 
 
 class WorkspaceFile(Settings):
     """``musubi.toml``."""
 
     site: Site
+    """The municipality."""
     store: Store = Store()
+    """The database."""
     keys: Keys = Keys()
+    """The keys."""
     guards: Guards = Guards()
+    """When a delivery is held."""
     schedule: Schedule = Schedule()
+    """When the run takes place."""
 
 
 class Agency(Settings):
     """An agency that delivers, reads or both (機関)."""
 
     id: str
+    """Opaque; sources and staff name it."""
     name: str
+    """Name in Japanese; the built-in code map agency reads it."""
     name_en: str = ""
+    """Name in English."""
     kind: AgencyKind
+    """What it is in law; every legal basis names the kinds it serves."""
     contact: str = ""
+    """Shown wherever a reader gets at least the pointer."""
     contract_from: str = ""
+    """First day of an entrusted operator's contract."""
     contract_to: str = ""
+    """Its last day."""
     integrated_desk: bool = False
     """The integrated consultation desk (断らない相談支援の窓口)."""
 
@@ -92,16 +108,22 @@ class Staff(Settings):
     """A member of staff by an opaque worker id; names are kept in the sealed staff directory, not here."""
 
     id: str
+    """Opaque worker id."""
     agency: str
+    """Where he or she works."""
     role: StaffRole
+    """What he or she is here for; decides with agency and purpose what may be seen."""
     title: str = ""
+    """Post or duty, for lists of staff; never a name."""
 
 
 class Directory(Settings):
     """``agencies.toml``."""
 
     agency: tuple[Agency, ...] = ()
+    """The agencies."""
     staff: tuple[Staff, ...] = ()
+    """The staff."""
 
 
 class Workspace:
