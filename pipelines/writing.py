@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Table, select
+from sqlalchemy import Connection, Engine, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.rows import Prepared, Row
@@ -28,6 +28,7 @@ from schemas.tables import (
 FACTS = tuple(column.name for column in fact.columns)[1:]
 CONSENTS = tuple(column.name for column in consent.columns)[1:]
 QUARANTINE = tuple(column.name for column in quarantine.columns)[1:]
+ROW_TOKEN = QUARANTINE.index("row_token")
 VERSIONS = (
     "version_id",
     "mention_id",
@@ -103,20 +104,33 @@ def _clear(conn: Connection, record_ids: list[int]) -> None:
 
 
 def quarantine_rows(conn: Connection, rows: Sequence[Row]) -> None:
-    """Keep refused rows sealed; the same row waits once and names the newest delivery it came with."""
+    """Keep refused rows of a delivery sealed; the same row waits once and names the newest delivery it came with."""
     if not rows:
         return
     insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
     made = insert(quarantine)
-    values = [dict(zip(QUARANTINE, row, strict=True)) for row in rows]
+    named = _named_by_newer(conn, rows)
+    values = [dict(zip(QUARANTINE, row, strict=True)) for row in rows if row[ROW_TOKEN] not in named]
+    if not values:
+        return
     key = ["source_id", "row_token"]
     changed = {name: made.excluded[name] for name in ("delivery_id", "line", "code", "field", "state", "run_id")}
-    newer = _as_of(quarantine.c.delivery_id) <= _as_of(made.excluded.delivery_id)
-    conn.execute(made.on_conflict_do_update(index_elements=key, set_=changed, where=newer), values)
+    conn.execute(made.on_conflict_do_update(index_elements=key, set_=changed), values)
 
 
-def _as_of(delivery_id: ColumnElement[int]) -> ScalarSelect[str]:
-    return select(delivery.c.as_of).where(delivery.c.delivery_id == delivery_id).scalar_subquery()
+def _named_by_newer(conn: Connection, rows: Sequence[Row]) -> set[int]:
+    """Find the tokens of those rows that name a newer delivery already."""
+    source_id, delivery_id = rows[0][:2]
+    here = conn.execute(select(delivery.c.as_of).where(delivery.c.delivery_id == delivery_id)).scalar_one()
+    found: set[int] = set()
+    for part in chunks([row[ROW_TOKEN] for row in rows]):
+        query = (
+            select(quarantine.c.row_token)
+            .join(delivery, delivery.c.delivery_id == quarantine.c.delivery_id)
+            .where(quarantine.c.source_id == source_id, quarantine.c.row_token.in_(part), delivery.c.as_of > here)
+        )
+        found.update(conn.execute(query).scalars())
+    return found
 
 
 def next_free(conn: Connection, *tables: Table) -> int:
