@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from connectors.deliveries import Delivery
@@ -165,6 +165,10 @@ def check(directory: Path, history: tuple[list[Made], list[list[Made]]]) -> None
 CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
 
+REFUSED_TWICE = tuple(referral(2, "ab"[second], 2 * second) for second in range(2))
+TWICE = (Made("hospital", 0, "delta", (), REFUSED_TWICE), Made("hospital", 8, "snapshot", (), REFUSED_TWICE))
+
+
 @settings(
     max_examples=12,
     deadline=None,
@@ -172,6 +176,7 @@ CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.d
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking takes minutes: run the long search for that
 )
+@example((list(TWICE), [[TWICE[1]], [TWICE[0]]]))
 @given(histories())
 def test_any_order_split_and_repeat_ends_in_the_same_state(tmp_path, history):
     check(tmp_path, history)
