@@ -12,14 +12,15 @@ import base64
 import hashlib
 import hmac
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from privacy.policy import Reader
 from schemas.tables import SEARCH_KINDS
 
 SEPARATOR = "~"
 MAC_BYTES = 15
-DAY = 10
-"""Characters of an ISO instant that name the day (UTC)."""
+TOKYO = ZoneInfo("Asia/Tokyo")
+"""The day of an opening is the desk's."""
 
 
 class Openings:
@@ -45,6 +46,6 @@ class Openings:
         return ref, frozenset(kind for place, kind in enumerate(SEARCH_KINDS) if mask >> place & 1)
 
     def _mac(self, reader: Reader, ref: str, mask: int, instant: datetime) -> str:
-        parts = (reader.agency_id, reader.staff_id, reader.purpose, instant.isoformat()[:DAY], ref, str(mask))
+        parts = (reader.agency_id, reader.staff_id, reader.purpose, instant.astimezone(TOKYO).date().isoformat(), ref, str(mask))
         digest = hmac.new(self._key, "\0".join(parts).encode(), hashlib.sha256).digest()[:MAC_BYTES]
         return base64.b32encode(digest).decode().lower()

@@ -49,7 +49,7 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
         conn.commit()
         bound = {"g": generation, "next": following, "open": view_sql.OPEN}
         persons = _prepare(conn, bound)
-        late = int(conn.execute(text("SELECT COUNT(*) FROM t_late")).scalar_one())
+        late = int(conn.execute(text(view_sql.LATE_COUNT)).scalar_one())
         published = int(conn.execute(text("SELECT COUNT(*) FROM t_known")).scalar_one())
         conn.commit()
         for first in range(1, persons + 1, PERSONS):

@@ -39,6 +39,12 @@ LEFT JOIN view_mention w ON w.mention_id = m.mention_id AND w.g_from <= :g AND w
 WHERE w.address_version IS NULL OR w.address_version <> m.version_id
 """
 
+LATE_COUNT = """
+SELECT COUNT(*) FROM t_late l
+JOIN person_mention pm ON pm.mention_id = l.mention_id JOIN t_known k ON k.person_id = pm.person_id
+"""
+"""Late mentions of persons that are published; those of others show no address anyway."""
+
 AFFECTED = """
 INSERT INTO t_person
 SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (

@@ -132,7 +132,7 @@ class Undated:
     def __init__(self, name: str, opener: Callable[[], Table]) -> None:
         self._table = opener()
         self.header = self._table.header
-        detail = f"{name} carries no date; name files with YYYYMMDD or set [transport] as_of"
+        detail = "carries no date; name files with YYYYMMDD or set [transport] as_of"
         self.problem = ("no-as-of", detail)
 
     def suspects(self, size: int) -> Iterator[Piece]:
