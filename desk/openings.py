@@ -46,6 +46,7 @@ class Openings:
         return ref, frozenset(kind for place, kind in enumerate(SEARCH_KINDS) if mask >> place & 1)
 
     def _mac(self, reader: Reader, ref: str, mask: int, instant: datetime) -> str:
-        parts = (reader.agency_id, reader.staff_id, reader.purpose, instant.astimezone(TOKYO).date().isoformat(), ref, str(mask))
+        day = instant.astimezone(TOKYO).date().isoformat()
+        parts = (reader.agency_id, reader.staff_id, reader.purpose, day, ref, str(mask))
         digest = hmac.new(self._key, "\0".join(parts).encode(), hashlib.sha256).digest()[:MAC_BYTES]
         return base64.b32encode(digest).decode().lower()

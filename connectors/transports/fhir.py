@@ -68,7 +68,7 @@ class FhirSource:
             if content_hash in known_hashes:
                 continue
             opener = partial(ResourceTable, self.definition, files)
-            chosen = opener if as_of else partial(Undated, export.name, opener)
+            chosen = opener if as_of else partial(Undated, opener)
             found.append(Delivery(self.definition, export.name, content_hash, as_of, chosen))
         self.waiting = tuple(waiting)
         yield from sorted(found, key=lambda delivery: (delivery.as_of, delivery.name))

@@ -111,7 +111,7 @@ class FileSource:
         if self.transport.as_of_control and isinstance(table := opener(), KokuhoTable):
             as_of = as_of_text(table.month)
         return Delivery(
-            self.definition, path.name, content_hash, as_of, opener if as_of else partial(Undated, path.name, opener)
+            self.definition, path.name, content_hash, as_of, opener if as_of else partial(Undated, opener)
         )
 
 
@@ -129,7 +129,7 @@ def open_table(definition: SourceDefinition, path: Path) -> Table:
 class Undated:
     """The table of a delivery that does not say as of when it is; it is always held, its rows are counted."""
 
-    def __init__(self, name: str, opener: Callable[[], Table]) -> None:
+    def __init__(self, opener: Callable[[], Table]) -> None:
         self._table = opener()
         self.header = self._table.header
         detail = "carries no date; name files with YYYYMMDD or set [transport] as_of"
