@@ -64,7 +64,7 @@ class Layout:
             why = reasons.get(name) or denied(raw)
             if why:
                 dropped.append(raw)
-                warnings.append(f"{why}-column-dropped")
+                warnings.append(f"{why.replace('_', '-')}-column-dropped")
             elif name:
                 taken.append((name, position))
             elif raw.strip():

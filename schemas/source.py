@@ -133,7 +133,7 @@ class ConsentRule(Settings):
     on: MentionRef = "subject"
     """Whose consent it is; it never covers another person of the row."""
     decision: Value
-    """grant, refuse or withdraw after its code map; an empty cell is no consent."""
+    """permit, refuse or withdraw after its code map; an empty cell is no consent."""
     agencies: Value = ""
     """Who may receive; without it the consent grants nothing."""
     scope: Value = ""

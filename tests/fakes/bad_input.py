@@ -418,7 +418,7 @@ NUMBERS = (
         "number_column_by_name",
         "taken",
         day(table(((*row, NUMBER) for row in ROWS), (*HEADER, "個人番号"))),
-        "individual_number-column-dropped",
+        "individual-number-column-dropped",
         WHOLE,
     ),
     Case(
