@@ -53,7 +53,7 @@ def work_resource(_context: dg.InitResourceContext) -> Iterator[Work]:
             site.sequencer().run()
 
 
-land_job = dg.define_asset_job("land", selection=[landing], partitions_def=DELIVERIES, tags=RETRIES)
+land_job = dg.define_asset_job("land", selection=[landing], tags=RETRIES)
 apply_job = dg.define_asset_job(
     "apply", selection=dg.AssetSelection.assets(*LATER) | dg.AssetSelection.all_asset_checks(), tags=RETRIES
 )
