@@ -208,24 +208,33 @@ def plans(steps: Iterable[PlanStep]) -> tuple[Plan, ...]:
 
 
 def meetings(items: Iterable[MeetingItem]) -> tuple[Meeting, ...]:
-    """Put what records say of one meeting together: who was there, whom it was about, when the next one is."""
-    grouped: dict[tuple[str, str], list[MeetingItem]] = defaultdict(list)
-    for item in items:
-        grouped[item.origin.source, item.meeting or f"\0{item.origin.record}"].append(item)
+    """Put what records say of one meeting together: who was there, whom it was about, when the next one is.
+
+    Two kinds under one number are two meetings: what is lawful in one is not in the other.
+    """
+    told = list(items)
+    held = {
+        (item.origin.source, item.origin.record): item
+        for item in told
+        if item.item not in {PARTICIPANT, NEXT_MEETING}
+    }
+    grouped: dict[tuple[str, str, str], list[MeetingItem]] = defaultdict(list)
+    for item in told:
+        of = held.get((item.origin.source, item.origin.record))
+        if of:  # a next day without a meeting is told by its own fact
+            grouped[item.origin.source, of.meeting or f"\0{item.origin.record}", of.item].append(item)
     found = []
-    for group in grouped.values():
-        held = [item for item in group if item.item not in {PARTICIPANT, NEXT_MEETING}]
-        if not held:
-            continue  # a next day without a meeting is told by its own fact
+    for (_, _, kind), group in grouped.items():
+        first = next(item for item in group if item.item == kind)
         found.append(
             Meeting(
-                ref=held[0].ref,
+                ref=first.ref,
                 category=_gravest(group),
-                kind=held[0].item,
-                number=held[0].meeting,
-                held_on=held[0].valid_from,
+                kind=kind,
+                number=first.meeting,
+                held_on=first.valid_from,
                 next_on=max((item.valid_from for item in group if item.item == NEXT_MEETING), default=""),
-                lead=next((item.agency for item in held if item.agency), ""),
+                lead=next((item.agency for item in group if item.item == kind and item.agency), ""),
                 participants=tuple(dict.fromkeys(item.agency for item in group if item.item == PARTICIPANT)),
                 persons=tuple(dict.fromkeys(item.person for item in group)),
             )

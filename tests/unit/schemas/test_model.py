@@ -277,26 +277,39 @@ def test_a_plan_is_put_together_from_its_steps():
     assert len(alone) == 2
 
 
+def meeting_item(code: str, person: str, agency: str = "", day: str = "2026-04-01") -> Fact:
+    stored = row(FactKind.MEETING, code=code, agency_id=agency, valid_from=day, detail={"meeting": "M-1"})
+    origin = ORIGIN.model_copy(update={"record": f"r-{person}"})
+    return read_fact(stored, **{**KEYS, "person": person, "origin": origin})
+
+
 def test_a_meeting_is_put_together_from_what_records_say():
-    told = [
-        ("support_meeting", "p1", "desk", "2026-04-01"),
-        ("participant", "p1", "kaigo", "2026-04-01"),
-        ("participant", "p2", "kaigo", "2026-04-01"),
-        ("support_meeting", "p2", "desk", "2026-04-01"),
-        ("next_meeting", "p1", "", "2026-05-01"),
-    ]
     items = [
-        read_fact(
-            row(FactKind.MEETING, code=code, agency_id=agency, valid_from=day, detail={"meeting": "M-1"}),
-            **{**KEYS, "person": person},
-        )
-        for code, person, agency, day in told
+        meeting_item("participant", "p1", "kaigo"),
+        meeting_item("support_meeting", "p1", "desk"),
+        meeting_item("next_meeting", "p1", day="2026-05-01"),
+        meeting_item("support_meeting", "p2", "desk"),
+        meeting_item("participant", "p2", "kaigo"),
+        meeting_item("participant", "p2", "school"),
     ]
     (meeting,) = meetings(items)
-    assert (meeting.kind, meeting.held_on, meeting.next_on) == ("support_meeting", "2026-04-01", "2026-05-01")
-    assert meeting.participants == ("kaigo",)
+    assert (meeting.kind, meeting.number, meeting.lead) == ("support_meeting", "M-1", "desk")
+    assert (meeting.held_on, meeting.next_on) == ("2026-04-01", "2026-05-01")
+    assert meeting.participants == ("kaigo", "school")
     assert meeting.persons == ("p1", "p2")
-    assert meetings(items[1:2]) == ()
+    assert meetings(items[:1]) == ()
+
+
+def test_two_bodies_under_one_number_are_two_meetings():
+    items = [
+        meeting_item("support_meeting", "p1", "desk"),
+        meeting_item("participant", "p1", "police"),
+        meeting_item("multi_layer_meeting", "p2", "desk"),
+        meeting_item("participant", "p2", "kaigo"),
+    ]
+    statutory, consented = meetings(items)
+    assert (statutory.kind, statutory.participants, statutory.persons) == ("support_meeting", ("police",), ("p1",))
+    assert (consented.kind, consented.participants, consented.persons) == ("multi_layer_meeting", ("kaigo",), ("p2",))
 
 
 def test_the_rows_of_one_paper_are_one_consent():
