@@ -34,12 +34,15 @@ class Following:
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
+            transient=True,
         )
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Take note of a stage's progress; a total of 0 is not known yet."""
         name = stage_name(self._words, stage)
         if stage not in self._tasks:
+            for task in self._progress.tasks:
+                self._progress.update(task.id, total=task.completed)
             self._tasks[stage] = self._progress.add_task(name, total=total or None)
             if not self._console.is_terminal:
                 self._console.print(name)

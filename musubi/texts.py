@@ -57,8 +57,9 @@ class Option(click.Option):
     """An option whose help is looked up when it is shown."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Say what the option is for in the language of the call."""
-        self.help = words_of(ctx)(f"option.{self.name}")
+        """Say what the option is for in the language of the call; a command may have its own word for it."""
+        words = words_of(ctx)
+        self.help = words.words.get(f"option.{ctx.command.help}.{self.name}") or words(f"option.{self.name}")
         return super().get_help_record(ctx)
 
 

@@ -1,10 +1,19 @@
 """``musubi household``: find a person, show the household; the desk's own readings at the command line."""
 
-import click
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+import click
+from pydantic import ValidationError
+
+from desk.languages import catalogue
 from musubi.asking import Asking, asks, service_of
 from musubi.call import Call, as_json, pass_call, print_json
 from musubi.texts import Noun, option
+
+if TYPE_CHECKING:
+    from desk import Query
 
 
 @click.group("household", cls=Noun, help="household")
@@ -25,16 +34,40 @@ def find(
     call: Call, *, asking: Asking, name: str, kana: str, birth: str, address: str, phone: str, as_json: bool
 ) -> None:
     """Find persons by at least two kinds of clue or a full name."""
-    from desk import Query
     from musubi.households import Household
 
-    query = Query(name=name, kana=kana, birth=birth, address=address, phone=phone)
+    query = _query(call, {"name": name, "kana": kana, "birth": birth, "address": address, "phone": phone})
     with call.site() as site:
         results = service_of(site).find(asking.reader(site), query, asking.statement)
     if as_json:
         print_json(results)
     else:
         Household(call, asking).found(results)
+
+
+def _query(call: Call, clues: dict[str, str]) -> "Query":
+    """Take the clues of the options, else those typed at the terminal or given on standard input.
+
+    What is typed or given appears in no list of processes and no shell history.
+    """
+    from desk import Query
+
+    try:
+        if any(clues.values()):
+            return Query(**clues)
+        if sys.stdin.isatty():
+            return Query(**_typed(call, clues))
+        return Query.model_validate_json(sys.stdin.read() or "{}")
+    except ValidationError:
+        raise click.UsageError(call.words("household.malformed")) from None
+
+
+def _typed(call: Call, clues: Iterable[str]) -> dict[str, str]:
+    call.remark("household.ask")
+    labels = catalogue(call.words.language)
+    return {
+        name: str(click.prompt(labels(f"find.{name}"), default="", show_default=False, err=True)) for name in clues
+    }
 
 
 @command.command("show", help="household_show")

@@ -1,5 +1,7 @@
 """``musubi sync``: take every delivery that is there, link, publish."""
 
+from collections.abc import Container
+
 import click
 
 from musubi.call import Call, as_json, pass_call, print_json
@@ -21,7 +23,8 @@ def command(
     from pipelines.sync import sync
 
     with call.site() as site:
-        _refuse_unknown(ctx, sources, site.sources())
+        _refuse_unknown(ctx, "--source", sources, site.sources())
+        _refuse_unknown(ctx, "--by", (by,) if by else (), site.workspace.staff)
         with following(call.aside(), call.words) as progress:
             report = sync(site, sources=sources, accept_removals=accept_removals, by=by, progress=progress)
     if as_json:
@@ -31,7 +34,7 @@ def command(
     ctx.exit(report.exit_code)
 
 
-def _refuse_unknown(ctx: click.Context, asked: tuple[str, ...], known: object) -> None:
-    unknown = [source for source in asked if source not in known]  # type: ignore[operator]
+def _refuse_unknown(ctx: click.Context, option: str, asked: tuple[str, ...], known: Container[str]) -> None:
+    unknown = [name for name in asked if name not in known]
     if unknown:
-        raise click.BadParameter(", ".join(unknown), ctx, param_hint="--source")
+        raise click.BadParameter(", ".join(unknown), ctx, param_hint=option)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from click.testing import CliRunner, Result
@@ -67,6 +68,18 @@ def test_find_and_show_are_the_desks_own_readings_with_their_entries(town):
         assert entry["body"]["staff"] == staff_pseudonym(town.keyring, "desk-1")
         assert entry["body"]["purpose"] == "consultation"
         assert entry["body"]["statement"] == ["present:family", "reason:referred", "via:command"]
+
+
+def test_clues_on_standard_input_stay_out_of_the_command_line(town):
+    asked = ["--lang", "ja", "-w", str(town.root), "household", "find", *DESK, "--json"]
+    given = json.dumps({"name": "結城幸子", "birth": "1986-03-05"})
+    result = CliRunner().invoke(command, asked, input=given)
+    assert json.loads(result.stdout)["found"] == [{**found(town), "opening": ANY}]
+    for wrong in ("not json", '{"nome": "結城幸子"}', json.dumps({"name": "結" * 500})):
+        refused = CliRunner().invoke(command, asked, input=wrong)
+        assert refused.exit_code == 2
+        assert "結" not in refused.output
+    assert CliRunner().invoke(command, asked, input="").exit_code == 1
 
 
 @pytest.mark.parametrize(("lang", "label"), [("ja", "本人の希望"), ("en", "What the person wishes")])
@@ -234,6 +247,12 @@ def test_keys_rotate_and_retire(town):
     assert versions == {told["version"]} == {2}
     assert told["retired"] == [1]
     assert found(town)["identity"] == before["identity"]
+
+
+def test_a_demo_workspace_is_served_on_this_machine_only(town):
+    refused = run(town.root, "serve", "--host", "0.0.0.0")  # noqa: S104 - it is refused
+    assert refused.exit_code == 2
+    assert "127.0.0.1" in refused.stderr
 
 
 # --- doctor and init --------------------------------------------------------------------------------------

@@ -41,8 +41,10 @@ def test_both_languages_have_the_same_keys_and_places():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_nothing_is_said_that_no_command_has(language):
     known = words(language).words
-    options = {param.name for one in EVERY.values() for param in one.params if isinstance(param, Option)}
-    assert {key.removeprefix("option.") for key in known if key.startswith("option.")} == options | {"help"}
+    spoken = [(one.help, param.name) for one in EVERY.values() for param in one.params if isinstance(param, Option)]
+    said = {key.removeprefix("option.") for key in known if key.startswith("option.")}
+    assert {key for key in said if "." not in key} == {name for _, name in spoken} | {"help"}
+    assert {key for key in said if "." in key} <= {f"{one}.{name}" for one, name in spoken}
     assert {key.removeprefix("help.") for key in known if key.startswith("help.")} == {
         one.help for one in EVERY.values()
     }
