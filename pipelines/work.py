@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -240,6 +240,9 @@ class Work:
             self.clock.tell("link", 0)
             found = link(self.site.bulk, self.report.run_id)
             stage.records = found.examined
+        counts = {name: count for name, count in asdict(found).items() if name != "seconds"}
+        with self.site.engine.begin() as conn:
+            record(conn, "linkage", {**counts, "by": self.report.run_id})
         return found
 
     @_step
