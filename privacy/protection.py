@@ -1,9 +1,10 @@
 """What protection orders (DV等支援措置) hide from one reader.
 
 An order outlives its end date until a person lifts it. Its *group* is the protected person and those protected
-with her; its *opponents* are those she is protected from. A household is *dangerous* when it ever contained a
-member of the group together with an opponent (opponent unknown: together with anybody outside the group). A reader
-is cleared only if every standing order on a person lists the reader's agency and role.
+with her; its *opponents* are those she is protected from (unknown: whoever ever shared a household with the group).
+A household is *dangerous* when it ever contained a member of the group and an opponent; free text about anybody who
+ever lived with an opponent may tell of her, too. A reader is cleared only if every standing order on a person lists
+the reader's agency and role.
 """
 
 from collections import defaultdict
@@ -30,9 +31,9 @@ class Shield:
     """What orders hide from one reader in one generation, for one batch of persons.
 
     ``guarded``: protected persons the reader is not cleared for. ``dangerous``: household id -> guarded persons who
-    are absent in it. ``quiet``: persons whose free text goes to its authoring agency only
-    (members of a dangerous household, opponents, guarded persons), whoever is cleared. ``vanished``: mention ids
-    that do not exist for the reader.
+    are absent in it. ``quiet``: persons whose free text goes to its authoring agency only (guarded persons,
+    opponents and whoever ever lived with an opponent), whoever is cleared. ``vanished``: mention ids that do not
+    exist for the reader.
     """
 
     guarded: frozenset[int] = frozenset()
@@ -53,7 +54,7 @@ def raise_shield(
     principal_roles: Collection[str],
     programme: str,
 ) -> Shield:
-    """Resolve every standing order and what it hides of ``person_ids``; three statements.
+    """Resolve every standing order and what it hides of ``person_ids``; at most four statements.
 
     ``programme`` is the programme of the protection feed itself, whose records nobody uncleared may see.
     """
@@ -61,8 +62,7 @@ def raise_shield(
     if not orders:
         return Shield()
     guarded = frozenset(person for order in orders if not order.cleared for person in order.group)
-    protected = frozenset(person for order in orders for person in order.group)
-    dangerous, quiet = _dangerous_households(conn, generation, person_ids, orders, protected)
+    dangerous, quiet = _dangerous_households(conn, generation, person_ids, orders)
     vanished, hers = _vanished_mentions(
         conn, generation, person_ids, orders, principal_roles=principal_roles, programme=programme
     )
@@ -70,7 +70,7 @@ def raise_shield(
 
 
 def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
-    """Return every order that no person has lifted, with the persons it names.
+    """Return every order that no person has lifted, with the persons it protects and those it protects them from.
 
     A mention belongs to its person of this generation and to its person of the newest linkage, whichever protects.
     """
@@ -99,44 +99,59 @@ def standing_orders(conn: Connection, generation: int, agency_id: str, role: str
     for protection_id, part, opponent_known, person_id, cleared in rows:
         order = orders.setdefault(protection_id, Order(bool(cleared), bool(opponent_known)))
         (order.opponents if part == "against" else order.group).add(person_id)
-    for order in orders.values():
+    standing = [order for order in orders.values() if order.group]
+    unknown = [order for order in standing if not order.opponent_known or order.opponents <= order.group]
+    company = _company(conn, generation, {person for order in unknown for person in order.group})
+    for order in unknown:
+        order.opponents.update(*(company[person] for person in order.group))
+    for order in standing:
         order.opponents -= order.group
-        order.opponent_known = order.opponent_known and bool(order.opponents)
-    return [order for order in orders.values() if order.group]
+    return standing
+
+
+def _company(conn: Connection, generation: int, person_ids: Collection[int]) -> defaultdict[int, set[int]]:
+    """Return who ever shared a household with each of these persons."""
+    company: defaultdict[int, set[int]] = defaultdict(set)
+    if person_ids:
+        for person_id, other_id in conn.execute(
+            text(f"""
+            SELECT DISTINCT b.person_id, m.person_id
+            FROM {id_set(conn, "ids")} s JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
+            JOIN view_member m ON m.household_id = b.household_id AND m.g_from <= :g
+            """),
+            {"ids": bind_ids(person_ids), "g": generation},
+        ):
+            company[person_id].add(other_id)
+    return company
 
 
 def _dangerous_households(
-    conn: Connection, generation: int, person_ids: Collection[int], orders: list[Order], protected: frozenset[int]
+    conn: Connection, generation: int, person_ids: Collection[int], orders: list[Order]
 ) -> tuple[dict[int, frozenset[int]], set[int]]:
+    opponents = {person for order in orders for person in order.opponents}
     members: defaultdict[int, set[int]] = defaultdict(set)
     for household_id, person_id in conn.execute(
         text(f"""
         WITH touched AS (
             SELECT DISTINCT b.household_id FROM {id_set(conn, "ids")} s
             JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
-        ), sheltered AS (
-            SELECT DISTINCT b.household_id FROM {id_set(conn, "protected")} s
+        ), threatened AS (
+            SELECT DISTINCT b.household_id FROM {id_set(conn, "opponents")} s
             JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
         )
         SELECT DISTINCT m.household_id, m.person_id
-        FROM touched t JOIN sheltered h ON h.household_id = t.household_id
+        FROM touched t JOIN threatened h ON h.household_id = t.household_id
         JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
         """),
-        {"ids": bind_ids(person_ids), "protected": bind_ids(protected), "g": generation},
+        {"ids": bind_ids(person_ids), "opponents": bind_ids(opponents), "g": generation},
     ):
         members[household_id].add(person_id)
     dangerous: defaultdict[int, set[int]] = defaultdict(set)
-    quiet = {person for order in orders for person in order.opponents}  # what is written about him tells of her
     for household_id, persons in members.items():
         for order in orders:
-            if persons.isdisjoint(order.group):
-                continue
-            threat = order.opponents if order.opponent_known else persons - order.group
-            if persons.isdisjoint(threat):
-                continue
-            quiet |= persons
-            if not order.cleared:
+            if not (order.cleared or persons.isdisjoint(order.group) or persons.isdisjoint(order.opponents)):
                 dangerous[household_id] |= order.group
+    quiet = opponents.union(*members.values())
     return {household: frozenset(persons) for household, persons in dangerous.items()}, quiet
 
 

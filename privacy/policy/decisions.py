@@ -7,7 +7,6 @@ statute, the desk's first minute) are computed once; only what differs from pers
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sqlalchemy import Connection, text
 
@@ -20,23 +19,6 @@ from schemas.vocabulary import Category, Tier
 
 POSITION = {category: place for place, category in enumerate(CATEGORIES)}
 ADDRESS = POSITION[Category.ADDRESS]
-NOTES = POSITION[Category.NOTES]
-
-
-class MentionRow(Protocol):
-    """What a row must tell to be decided on its own: whose it is and which agency delivered it."""
-
-    @property
-    def person_id(self) -> int:
-        """The person the row is about."""
-
-    @property
-    def mention_id(self) -> int:
-        """The mention the row hangs on."""
-
-    @property
-    def agency_id(self) -> str:
-        """The agency whose source delivered it."""
 
 
 def highest(one: Vector, other: Vector) -> Vector:
@@ -98,18 +80,22 @@ class Decisions:
         return Tier(max(self.vector(person_id)[place], self.own_vector(person_id)[place]))
 
     def mention_vector(self, person_id: int, mention_id: int, agency_id: str) -> Vector:
-        """Return the tiers for what one mention tells. ``agency_id`` is the agency that delivered it."""
+        """Return the tiers for what one mention tells. ``agency_id`` is the agency that delivered it.
+
+        What it grants of free text is opened only where the reader ``hears``.
+        """
         if mention_id in self.shield.vanished:
             return NOTHING
         vector = self.vector(person_id)
         own = bool(agency_id) and agency_id == self.reader.agency_id
-        if person_id in self.shield.quiet and not own:
-            vector = (*vector[:NOTES], 0, *vector[NOTES + 1 :])
         return highest(vector, self.own_vector(person_id)) if own else vector
 
-    def mention_tier(self, row: MentionRow, category: Category) -> Tier:
-        """Return the tier of one category for what one mention tells."""
-        return Tier(self.mention_vector(row.person_id, row.mention_id, row.agency_id)[POSITION[category]])
+    def hears(self, person_id: int, agency_id: str) -> bool:
+        """Tell whether free text that an agency wrote about this person may reach the reader at all.
+
+        Whoever may not hear sees what he would see had nothing been written: the tiers stay as granted.
+        """
+        return agency_id == self.reader.agency_id or person_id not in self.shield.quiet
 
     def absent(self, person_id: int) -> bool:
         """Tell whether no trace of this person may reach the reader: unknown, hidden and ungranted look alike."""
@@ -144,7 +130,7 @@ class Decisions:
         return Basis(rule.id, rule.kind, rule.ja, rule.en, law.ja, law.en, consents)
 
 
-def decide(  # noqa: PLR0917 - the six inputs of every decision, in the order the design names them
+def decide(
     conn: Connection,
     policy: Policy,
     reader: Reader,

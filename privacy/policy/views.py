@@ -5,7 +5,7 @@ What is not in these answers does not exist for the reader; nothing says that so
 
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from schemas.vocabulary import Category, Tier
 
 WHOLE_DAY = re.compile(r"\b(\d{4}-\d{2})-\d{2}\b")
 HEAD = "02"
+REGISTER = "register"
 IDENTITY = POSITION[Category.IDENTITY]
 ADDRESS = POSITION[Category.ADDRESS]
 MEMBERSHIP = POSITION[Category.MEMBERSHIP]
@@ -145,14 +146,17 @@ def visible_mentions(conn: Connection, decisions: Decisions, person_ids: Collect
     """Return the mentions of these persons that exist for the reader, withheld parts removed.
 
     A mention whose mere participation is sensitive exists only with at least pointer on ``sensitive``. Agency, source
-    and programme are empty unless participation is at least pointer; the role needs summary.
+    and programme are empty unless participation is at least pointer; the role needs summary. Free text of such a
+    mention needs ``sensitive`` in full, too. That somebody's free text stays with its author shows like no text.
     """
     seen: list[SeenMention] = []
     for row in _live_mentions(conn, decisions, person_ids):
         vector = decisions.mention_vector(row.person_id, row.mention_id, row.agency_id)
         known = _participation(vector, row.sensitive)
-        identity, address, notes = vector[IDENTITY], vector[ADDRESS], vector[NOTES]
+        identity, address = vector[IDENTITY], vector[ADDRESS]
+        notes = min(vector[NOTES], vector[SENSITIVE]) if row.sensitive else vector[NOTES]
         opened = identity >= Tier.SUMMARY or address >= Tier.SUMMARY or notes == Tier.FULL
+        heard = notes == Tier.FULL and decisions.hears(row.person_id, row.agency_id)
         if (row.sensitive and not known) or not (known or opened):
             continue
         names = identity >= Tier.SUMMARY
@@ -167,7 +171,7 @@ def visible_mentions(conn: Connection, decisions: Decisions, person_ids: Collect
                 row.sensitive,
                 row.identity_version if names else None,
                 row.address_version if address == Tier.FULL else None,
-                row.notes_version if notes == Tier.FULL else None,
+                row.notes_version if heard else None,
                 row.birth_year if names else None,
                 row.birth_month if names else None,
                 row.sex if names else "",
@@ -223,7 +227,8 @@ def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection
     """Return the coded facts of these persons that the reader sees at summary or full."""
     seen: list[SeenFact] = []
     for row, vector, tier in _live_facts(conn, decisions, person_ids):
-        if tier < Tier.SUMMARY:
+        unheard = row.category == Category.NOTES and not decisions.hears(row.person_id, row.source_agency_id)
+        if tier < Tier.SUMMARY or unheard:
             continue
         full = tier == Tier.FULL
         elsewhere = row.agency_id not in {"", row.source_agency_id}
@@ -280,8 +285,9 @@ def visible_members(conn: Connection, decisions: Decisions, household_ids: Colle
     """Return the memberships of these households that the reader may know of.
 
     A member is shown only together with another shown member, each with at least pointer on membership; guarded
-    persons are absent where it is dangerous. 続柄 is shown only beside the head it is relative to. The batch decided
-    need not hold every member; those outside it are decided as persons nobody searched for.
+    persons are absent where it is dangerous. What two members have with each other tells of nobody unseen: 続柄 is
+    shown only beside the head it is relative to, evidence such as kinship only where two shown members have it. The
+    batch decided need not hold every member; those outside it are decided as persons nobody searched for.
     """
     rows = conn.execute(
         text(f"""
@@ -317,9 +323,10 @@ def visible_members(conn: Connection, decisions: Decisions, household_ids: Colle
         if len({member.person_id for member in members}) < 2:
             continue
         headed = any(member.relation == HEAD for member in members)
+        ties = Counter(tie for member in members for tie in set(member.evidence.split("+")))
         for member in members:
             full = member.tier == Tier.FULL
-            registered = "register" if "register" in member.evidence else ""
+            evidence = [tie for tie in member.evidence.split("+") if tie == REGISTER or ties[tie] > 1]
             seen.append(
                 SeenMember(
                     household_id,
@@ -327,7 +334,7 @@ def visible_members(conn: Connection, decisions: Decisions, household_ids: Colle
                     member.kind,
                     member.state if member.tier >= Tier.SUMMARY else "",
                     member.relation if headed and member.tier >= Tier.SUMMARY else "",
-                    registered if household_id in dangerous else member.evidence,
+                    "+".join(evidence),
                     member.valid_from if full else member.valid_from[:7],
                     member.valid_to if full else member.valid_to[:7],
                     member.tier,

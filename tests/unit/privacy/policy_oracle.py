@@ -40,12 +40,15 @@ class Oracle:
         for party in self.rows["protection_party"]:
             if party["protection_id"] == row["protection_id"]:
                 (opponents if party["part"] == "against" else group).update(self.persons(party["mention_id"]))
+        known = bool(row["opponent_known"]) and bool(opponents - group)
+        if not known:
+            homes = {member["household_id"] for member in self.rows["view_member"]}
+            opponents |= {other for home in homes if self.ever(home) & group for other in self.ever(home)}
         opponents -= group
         clearance = {"protection_id": row["protection_id"], "agency_id": self.reader.agency_id}
         return {
             "group": group,
             "opponents": opponents,
-            "known": bool(row["opponent_known"]) and bool(opponents),
             "cleared": {**clearance, "role": str(self.reader.role)} in self.rows["protection_clearance"],
         }
 
@@ -66,17 +69,24 @@ class Oracle:
 
     def dangerous(self, household, order):
         inside = self.ever(household)
-        threat = order["opponents"] if order["known"] else inside - order["group"]
-        return bool(inside & order["group"]) and bool(inside & threat)
+        return bool(inside & order["group"]) and bool(inside & order["opponents"])
 
     def absent_in(self, household):
         return set().union(*(order["group"] for order in self.guards if self.dangerous(household, order)))
 
     def quiet(self, person):
-        if self.guarded(person) or any(person in order["opponents"] for order in self.orders):
-            return True
-        homes = {row["household_id"] for row in self.rows["view_member"] if person in self.ever(row["household_id"])}
-        return any(self.dangerous(home, order) for home in homes for order in self.orders)
+        company = {person}.union(
+            *(
+                self.ever(row["household_id"])
+                for row in self.rows["view_member"]
+                if person in self.ever(row["household_id"])
+            )
+        )
+        return self.guarded(person) or any(company & order["opponents"] for order in self.orders)
+
+    def hears(self, mention_id):
+        row = self.mentions[mention_id]
+        return row["agency_id"] == self.reader.agency_id or not self.quiet(row["person_id"])
 
     def vanished(self, mention_id):
         mine = self.mentions[mention_id]
@@ -196,14 +206,22 @@ class Oracle:
         if own:
             mine = self.own(row["person_id"])
             return {category: max(tiers[category], mine[category]) for category in Category}
-        if self.quiet(row["person_id"]):
-            tiers[Category.NOTES] = 0
         return tiers
 
     def absent(self, person):
         return not any(self.whole_person(person).values()) and not any(self.own(person).values())
 
     # --- rows ---
+
+    def seen_notes(self, persons):
+        """The mentions whose free text is opened."""
+        found = set()
+        for mention_id, row in self.mentions.items():
+            tiers = self.of_mention(mention_id)
+            granted = tiers[Category.NOTES] == Tier.FULL and self.hears(mention_id)
+            if row["person_id"] in persons and granted and (not row["sensitive"] or tiers[Category.SENSITIVE] == 3):
+                found.add(mention_id)
+        return found
 
     def seen_facts(self, persons):
         seen = {}
@@ -221,6 +239,8 @@ class Oracle:
                 or not tiers[Category.MEMBERSHIP]
                 or not self.of_mention(other)[Category.MEMBERSHIP]
             ):
+                continue
+            if fact["category"] == Category.NOTES and not self.hears(fact["mention_id"]):
                 continue
             if tier >= Tier.SUMMARY:
                 seen[fact["fact_id"]] = (tier, fact["valid_from"][: 10 if tier == Tier.FULL else 7])
@@ -241,7 +261,13 @@ class Oracle:
                 if self.whole_person(person)[Category.MEMBERSHIP] and person not in self.absent_in(home)
             }
             headed = any(there[person]["relation"] == "02" for person in known)
+            ties = [set(there[person]["evidence"].split("+")) for person in known]
             for person in known if len(known) > 1 else ():
                 plain = self.whole_person(person)[Category.MEMBERSHIP] >= Tier.SUMMARY and headed
-                seen.add((home, person, there[person]["relation"] if plain else ""))
+                evidence = [
+                    tie
+                    for tie in there[person]["evidence"].split("+")
+                    if tie == "register" or sum(tie in other for other in ties) > 1
+                ]
+                seen.add((home, person, there[person]["relation"] if plain else "", "+".join(evidence)))
         return seen
