@@ -34,7 +34,7 @@ class Household:
         self._english = call.english
         self._desk = catalogue(call.words.language)
         self._codes: CodeLabels = code_labels(call.words.language)
-        self._colon, self._between = (": ", ", ") if call.english else ("：", "・")
+        self._colon, self._between = (": ", " · ") if call.english else ("：", "・")
         self._legend: dict[Basis, int] = {}
         self._program = call.program
         self._options = asking.options
