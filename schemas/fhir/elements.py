@@ -21,6 +21,8 @@ GETA = "〓"
 
 def plain(text: str) -> str:
     """Give a text as FHIR can carry it; blank is empty, control characters go, gaiji become 〓."""
+    if text.isprintable():  # most texts; neither private-use nor control characters are printable
+        return text if text.strip() else ""
     cleaned = _PRIVATE.sub(GETA, _CONTROL.sub("", text))
     return cleaned if cleaned.strip() else ""
 

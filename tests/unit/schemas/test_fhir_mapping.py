@@ -374,6 +374,28 @@ def test_a_related_person_and_an_encounter_of_others_are_read():
     assert contact.two_way is None
 
 
+def test_a_consent_of_others_is_not_taken_for_one_of_ours():
+    foreign = render(PERMIT)
+    foreign.pop("extension")
+    with pytest.raises(RecordRejected, match="not-consent"):
+        from_fhir(foreign, ORIGIN)
+
+
+def test_numbers_of_known_systems_are_taken_and_others_are_not():
+    patient = JP_CORE | {
+        "identifier": [
+            {"system": "urn:musubi:atena", "value": "0001", "period": {"start": "2020-04-01"}},
+            {"system": "urn:musubi:number:132993:kaigo", "value": "H000000001"},
+            {"system": "http://unknown.example/id", "value": "7"},
+            {"value": "8"},
+        ]
+    }
+    assert from_fhir(patient, ORIGIN).identifiers == (
+        Identifier("atena", "0001", "", "2020-04-01"),
+        Identifier("kaigo", "H000000001", "132993"),
+    )
+
+
 SECRET = "関口颯太"
 
 
