@@ -41,9 +41,9 @@ def join_key(parts: Sequence[str]) -> str:
     return "/".join(folded(part) for part in parts)
 
 
-def bounded(memory: dict[Key, Answer]) -> dict[Key, Answer]:
+def bounded(memory: dict[Key, Answer], most: int = MEMORY) -> dict[Key, Answer]:
     """Empty a memory that has grown full."""
-    if len(memory) >= MEMORY:
+    if len(memory) >= most:
         memory.clear()
     return memory
 
@@ -101,7 +101,16 @@ class Columns:
         wanted = frozenset(rule.equals)
         if not wanted:
             return lambda cells: bool(cells[at].strip())
-        return lambda cells: folded(cells[at]) in wanted
+        answers: dict[str, bool] = {}
+
+        def holds(cells: Cells) -> bool:
+            text = cells[at]
+            found = answers.get(text)
+            if found is None:
+                found = bounded(answers)[text] = folded(text) in wanted
+            return found
+
+        return holds
 
     def value(self, rule: Value) -> tuple[Reader, tuple[int, ...]]:
         """Compile a value: its reader and the positions it looks at."""

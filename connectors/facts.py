@@ -16,18 +16,26 @@ SELF = "self"
 BAD_CLEARANCE = "unknown-clearance"
 
 
-def fact_plan(columns: Columns, rule: FactRule) -> Callable[[Cells, bool], tuple[FactDraft, ...]]:
+FactReader = Callable[[Cells, bool], tuple[FactDraft, ...]]
+"""Gives the facts of a row; told whether the mention they point to is there."""
+
+
+def fact_plan(columns: Columns, rule: FactRule) -> FactReader:
     """Compile one fact rule: a function of the cells and of whether the mention it points to is there.
 
     What it gives depends on few cells with few values, so answers are remembered by those cells.
     """
     draw = _Fact(columns, rule)
     positions = draw.positions
-    memory: dict[Any, tuple[FactDraft, ...]] = {}
+    memories: tuple[dict[Any, tuple[FactDraft, ...]], ...] = ({}, {})
     pick: Any = itemgetter(*positions) if positions else lambda _cells: ()
+    needed = columns.position(rule.when.column) if rule.when and "" not in rule.when.equals else None
 
     def read(cells: Cells, other_there: bool) -> tuple[FactDraft, ...]:
-        key = (pick(cells), other_there)
+        if needed is not None and not cells[needed]:
+            return ()
+        key = pick(cells)
+        memory = memories[other_there]
         found = memory.get(key)
         if found is None:
             told = len(columns.warnings)

@@ -7,6 +7,7 @@ changes when the reading changes, so that a record is read anew then.
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from connectors.cells import Cells, Columns, folded, join_key
 from connectors.facts import consent_plan, fact_plan, protection_plan
@@ -41,6 +42,7 @@ class Mapper:
         required = {column.name for column in definition.column if column.required}
         needed = [name for name in definition.identity if name in required] or list(definition.identity)
         self._needed = [self._columns.position(name) for name in needed]
+        self._only = self._identity[0] if len(self._identity) == 1 else None
         self._fhir = FhirReader(definition) if definition.format.kind == "fhir" else None
         self._plans = self._mention_plans()
         self._primary = primary_of(self._plans) if self._plans else None
@@ -53,6 +55,8 @@ class Mapper:
 
     def record_key(self, cells: Cells) -> str | None:
         """Give a row's record key without mapping it; None when it has none. Takes rows that do not map, too."""
+        if self._only is not None and self._only < len(cells):
+            return folded(cells[self._only]) or None
         parts = [cells[at] if at is not None and at < len(cells) else "" for at in self._identity]
         needed = [cells[at] if at is not None and at < len(cells) else "" for at in self._needed]
         return join_key(parts) if all(part and not part.isspace() for part in needed) else None
@@ -87,18 +91,19 @@ class Mapper:
             columns.warnings.append(GAIJI)
         try:
             mentions = self._fhir.read(cells, columns) if self._fhir else self._mentions(cells)
-            record = self._record.read(cells)
+            scope, deleted, event = self._record.frame(cells)
         except RecordRejected as rejected:
             raise RecordRejected(rejected.code, rejected.field_name, line, rejected.faults) from None
+        record = self._record
         return RecordDraft(
             key,
             line,
             mentions,
-            record.scope,
-            record.history,
-            record.latest,
-            record.deleted,
-            record.event,
+            scope,
+            record.history(cells),
+            record.latest(cells),
+            deleted,
+            event,
             cut,
             tuple(columns.warnings),
         )
@@ -156,25 +161,14 @@ class Mapper:
         for rule in self.definition.mention:
             if rule.on in plans:
                 plans[rule.on].rule(rule)
+        for plan in plans.values():
+            plan.compile()
         order = list(MentionRole)
         return sorted(plans.values(), key=lambda plan: (order.index(reference(plan.ref)[0]), plan.seq))
 
 
-class _RecordFrame:
-    """History, scope, deletion and event of one row."""
-
-    __slots__ = ("deleted", "event", "history", "latest", "scope")
-
-    def __init__(self) -> None:
-        self.scope = ""
-        self.history = ""
-        self.latest = True
-        self.deleted = False
-        self.event: tuple[str, str, str] | None = None
-
-
 class _RecordPlan:
-    """Reads the frame of a row."""
+    """Reads the frame of a row: history, scope, deletion and event."""
 
     def __init__(self, columns: Columns) -> None:
         rule = columns.definition.record
@@ -188,19 +182,12 @@ class _RecordPlan:
 
     def history(self, cells: Cells) -> str:
         """Join a row's history and branch number so that they compare as one; empty where the source has none."""
-        return _history_text([cells[at] for at in self._history]) if self._history else ""
+        return _history_text(tuple([cells[at] for at in self._history])) if self._history else ""
 
-    def read(self, cells: Cells) -> _RecordFrame:
-        """Read the frame of one row."""
-        frame = _RecordFrame()
-        frame.history = self.history(cells)
-        frame.latest = self.latest(cells)
-        if self._deleted:
-            frame.deleted = self._deleted(cells)
-        frame.scope = self._scope(cells)
-        if self._rule.event_date:
-            frame.event = self._read_event(cells)
-        return frame
+    def frame(self, cells: Cells) -> tuple[str, bool, tuple[str, str, str] | None]:
+        """Read a row's scope, whether it is deleted, and its event."""
+        deleted = self._deleted(cells) if self._deleted else False
+        return self._scope(cells), deleted, self._read_event(cells) if self._rule.event_date else None
 
     def _read_event(self, cells: Cells) -> tuple[str, str, str]:
         columns, rule = self._columns, self._rule
@@ -212,7 +199,8 @@ class _RecordPlan:
         return when.value, key, corrected.value if corrected else ""
 
 
-def _history_text(parts: list[str]) -> str:
+@lru_cache(maxsize=4096)
+def _history_text(parts: tuple[str, ...]) -> str:
     """Join history and branch number so that they compare as one number."""
     plain = [folded(part) for part in parts]
     if plain and all(part.isdigit() or not part for part in plain) and plain[0]:

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 from connectors.cells import Cells, Columns, bounded, folded
 from schemas.errors import RecordRejected
@@ -10,13 +12,16 @@ from schemas.source import Column, MentionRule
 from schemas.values.addresses import Address, parse_address
 from schemas.values.dates import PartialDate
 from schemas.values.identifiers import Identifier
-from schemas.values.names import PersonName, split_name
+from schemas.values.names import PersonName, split_parts
 from schemas.values.phones import normalise_phone
 from schemas.vocabulary import MentionRole, Programme
 
 __all__ = ["MentionPlan", "reference"]
 
 Reference = tuple[MentionRole, int]
+Condition = Callable[[Cells], bool]
+NEAR = 1 << 13
+"""Names and addresses a reader remembers: those that come again come soon."""
 _REGISTERS = (Programme.REGISTER, Programme.PROTECTION)
 
 
@@ -26,7 +31,7 @@ def reference(text: str) -> Reference:
     return MentionRole(role), int(number or 1) - 1
 
 
-@dataclass
+@dataclass(slots=True)
 class Person:
     """The identity part of a mention while a row is read."""
 
@@ -47,11 +52,11 @@ class MentionPlan:
 
     columns: Columns
     ref: str
-    when: Callable[[Cells], bool] | None = None
-    unless: Callable[[Cells], bool] | None = None
+    when: Condition | None = None
+    unless: Condition | None = None
     beside: str = ""
     shares: tuple[str, ...] = ()
-    shares_when: Callable[[Cells], bool] | None = None
+    shares_when: Condition | None = None
     _names: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     _addresses: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     _single: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -59,11 +64,13 @@ class MentionPlan:
     _emails: list[int] = field(default_factory=list)
     _ids: list[tuple[str, int, int | None]] = field(default_factory=list)
     _notes: list[tuple[str, int]] = field(default_factory=list)
-    _places: dict[tuple[str, ...], Address | None] = field(default_factory=dict)
+    _name_readers: list[Callable[[Cells], PersonName | None]] = field(default_factory=list)
+    _address_readers: list[Callable[[Cells], Address | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.role, self.seq = reference(self.ref)
         definition = self.columns.definition
+        self._issuer = definition.issuer
         self._legal = "legal" if definition.programme in _REGISTERS else "as_written"
         self._sex = self.columns.code("sex", "") if "sex" in definition.codes else folded
 
@@ -99,12 +106,18 @@ class MentionPlan:
         self.shares_when = self.columns.condition(rule.shares_when, otherwise=True)
         self.beside, self.shares = rule.beside, rule.shares
 
+    def compile(self) -> None:
+        """Make the readers, once all columns are taken in."""
+        written = {"legal": self._legal, "foreign": "as_written"}
+        self._name_readers = [_name_reader(written.get(kind, kind), parts) for kind, parts in self._names.items()]
+        self._address_readers = [_address_reader(kind, parts) for kind, parts in self._addresses.items()]
+
     def read(self, cells: Cells, *, primary: bool) -> Person | None:
         """Read the mention; None when the row does not name this person."""
         if (self.when and not self.when(cells)) or (self.unless and self.unless(cells)):
             return None
-        names = self._read_names(cells)
-        identifiers = self._read_ids(cells)
+        names = tuple([name for read in self._name_readers if (name := read(cells)) is not None])
+        identifiers = self._read_ids(cells) if self._ids else ()
         if not names:
             if not primary and not identifiers:
                 return None
@@ -115,11 +128,11 @@ class MentionPlan:
             self._read_birth(cells),
             self._date(cells, "death"),
             self._read_sex(cells),
-            self._read_addresses(cells) if self._addresses else (),
-            tuple(phone for at in self._phones if cells[at] and (phone := normalise_phone(cells[at]))),
-            tuple(cells[at].strip() for at in self._emails if cells[at].strip()),
+            tuple([address for read in self._address_readers if (address := read(cells)) is not None]),
+            tuple([phone for at in self._phones if cells[at] and (phone := normalise_phone(cells[at]))]),
+            tuple([email for at in self._emails if cells[at] and (email := cells[at].strip())]),
             identifiers,
-            tuple((name, text) for name, at in self._notes if (text := cells[at].strip())),
+            tuple([(name, text) for name, at in self._notes if cells[at] and (text := cells[at].strip())]),
         )
 
     def share(self, cells: Cells, person: Person, others: dict[str, Person]) -> None:
@@ -133,42 +146,14 @@ class MentionPlan:
             elif what == "phone":
                 person.phones = person.phones or other.phones
             elif all(number.kind != what for number in person.identifiers):
-                person.identifiers += tuple(number for number in other.identifiers if number.kind == what)
+                person.identifiers += tuple([number for number in other.identifiers if number.kind == what])
 
     # --- parts --------------------------------------------------------------------------------------------------
-
-    def _read_names(self, cells: Cells) -> tuple[PersonName, ...]:
-        found: list[PersonName] = []
-        for kind, parts in self._names.items():
-            name = self._name(cells, kind, parts)
-            if name is not None:
-                found.append(name)
-        return tuple(found)
-
-    def _name(self, cells: Cells, kind: str, parts: dict[str, int]) -> PersonName | None:
-        def part(name: str) -> str:
-            at = parts.get(name)
-            return cells[at].strip() if at is not None else ""
-
-        full, kana = part("full"), part("kana")
-        family, given = part("family"), part("given")
-        kana_family, kana_given = part("kana_family"), part("kana_given")
-        if not (full or kana or family or given):
-            return None
-        full = full or "　".join(filter(None, (family, given))) or kana
-        if not (family or given):
-            split = split_name(full)
-            family, given = split.family, split.given
-        if kana and not (kana_family or kana_given):
-            split = split_name(kana)
-            kana_family, kana_given = split.family, split.given
-        written = {"legal": self._legal, "foreign": "as_written"}.get(kind, kind)
-        return PersonName(full, written, family, given, kana, kana_family, kana_given)
 
     def _read_birth(self, cells: Cells) -> PartialDate | None:
         found = self._date(cells, "birth")
         note = self._single.get("birth.note")
-        if note is None or not (text := cells[note[0]].strip()):
+        if note is None or not cells[note[0]] or not (text := cells[note[0]].strip()):
             return found
         if found is None or found.quality != "day":
             return self.columns.date(cells, note[0], note[1])
@@ -183,45 +168,105 @@ class MentionPlan:
         return self._sex(cells[at[0]]) if at and cells[at[0]] else ""
 
     def _read_ids(self, cells: Cells) -> tuple[Identifier, ...]:
-        default = self.columns.definition.issuer
         found: list[Identifier] = []
         for kind, at, issuer in self._ids:
+            if not cells[at]:
+                continue
             value = folded(cells[at])
             if value.strip("0-"):
-                found.append(Identifier(kind, value, folded(cells[issuer]) if issuer is not None else default))
+                found.append(Identifier(kind, value, folded(cells[issuer]) if issuer is not None else self._issuer))
         return tuple(found)
 
-    def _read_addresses(self, cells: Cells) -> tuple[Address, ...]:
-        found = [self._address(cells, kind, parts) for kind, parts in self._addresses.items()]
-        return tuple(address for address in found if address is not None)
 
-    def _address(self, cells: Cells, kind: str, parts: dict[str, int]) -> Address | None:
-        key = (kind, *(cells[at] for at in parts.values()))
+def _picker(positions: Sequence[int]) -> Callable[[Cells], Any]:
+    return itemgetter(*positions)
+
+
+def _name_reader(kind: str, parts: dict[str, int]) -> Callable[[Cells], PersonName | None]:
+    """Compile the reading of one name form; names of one household stand near each other and are remembered."""
+    names, pick = tuple(parts), _picker(tuple(parts.values()))
+    alone = len(names) == 1
+    memory: dict[Any, PersonName | None] = {}
+
+    def read(cells: Cells) -> PersonName | None:
+        key = pick(cells)
         try:
-            return self._places[key]
+            return memory[key]
         except KeyError:
-            pass
-        given = {name: cells[at].strip() for name, at in parts.items()}
-        address = _read_address(kind, given)
-        bounded(self._places)[key] = address
-        return address
+            texts = (key,) if alone else key
+            given = {name: text.strip() for name, text in zip(names, texts, strict=True)}
+            found = bounded(memory, NEAR)[key] = _read_name(kind, **given)
+            return found
+
+    return read
 
 
-def _read_address(kind: str, given: dict[str, str]) -> Address | None:
-    town, lot, text = given.get("town", ""), given.get("lot", ""), given.get("text", "")
-    if branch := given.get("branch", ""):
+def _read_name(
+    kind: str,
+    *,
+    full: str = "",
+    kana: str = "",
+    family: str = "",
+    given: str = "",
+    kana_family: str = "",
+    kana_given: str = "",
+    **_further: str,
+) -> PersonName | None:
+    if not (full or kana or family or given):
+        return None
+    full = full or "　".join(filter(None, (family, given))) or kana
+    if not (family or given):
+        family, given = split_parts(full)
+    if kana and not (kana_family or kana_given):
+        kana_family, kana_given = split_parts(kana)
+    return PersonName(full, kind, family, given, kana, kana_family, kana_given)
+
+
+def _address_reader(kind: str, parts: dict[str, int]) -> Callable[[Cells], Address | None]:
+    """Compile the reading of one address; those who live together stand near each other and are remembered."""
+    names, pick = tuple(parts), _picker(tuple(parts.values()))
+    alone = len(names) == 1
+    written = {"moved": "past"}.get(kind, kind)
+    memory: dict[Any, Address | None] = {}
+
+    def read(cells: Cells) -> Address | None:
+        key = pick(cells)
+        try:
+            return memory[key]
+        except KeyError:
+            texts = (key,) if alone else key
+            given = {name: text.strip() for name, text in zip(names, texts, strict=True)}
+            found = bounded(memory, NEAR)[key] = _read_address(written, **given)
+            return found
+
+    return read
+
+
+def _read_address(
+    kind: str,
+    *,
+    text: str = "",
+    prefecture: str = "",
+    city: str = "",
+    town: str = "",
+    lot: str = "",
+    branch: str = "",
+    building: str = "",
+    city_code: str = "",
+    town_code: str = "",
+    postcode: str = "",
+    **_further: str,
+) -> Address | None:
+    if branch:
         lot = f"{lot}-{branch}" if lot else branch
-    building = given.get("building", "")
     if not (town or lot or text):
         return None
-    before = given.get("prefecture", "") + given.get("city", "")
-    whole = text or "".join((_before(before, town), town, lot))
-    codes = {name: given.get(name, "") for name in ("city_code", "town_code", "postcode")}
-    written = {"moved": "past"}.get(kind, kind)
+    whole = text or "".join((_before(prefecture + city, town), town, lot))
+    codes = {"city_code": city_code, "town_code": town_code, "postcode": postcode}
     if lot:  # town and number came in columns of their own
         spoken = f"{whole}　{building}" if building and not text else whole
-        return parse_address(spoken, town=town, lot=lot, building=building, kind=written, **codes)
-    return parse_address(whole, building=building, kind=written, **codes)
+        return parse_address(spoken, town=town, lot=lot, building=building, kind=kind, **codes)
+    return parse_address(whole, building=building, kind=kind, **codes)
 
 
 def _before(before: str, town: str) -> str:

@@ -6,20 +6,21 @@ mention in worker processes; every folding is cached.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from linkage.normalise import (
-    bag_of_name,
-    exact_kana,
+    bag_of,
     exact_name,
-    folded_kana,
     folded_lot,
-    folded_name,
     folded_number,
     folded_phone,
     folded_town,
     is_kana,
-    loose_name,
+    reading,
+    reading_whole,
     room_of,
+    written,
+    written_whole,
 )
 from schemas.drafts import MentionDraft
 from schemas.values.addresses import Address, parse_address
@@ -29,6 +30,7 @@ from schemas.values.names import PersonName
 HOUSEHOLD_KIND = "setai"
 """Identifier kind of the register household (世帯番号); it becomes the token ``household_no``."""
 
+_INEXACT = frozenset(("range", "approx"))
 _GIVEN_ALONE = 2
 """Letters up to which a name without separator is a given name alone, as forms write those of children; one letter
 more where the reading, too, has no separator and no more letters than the name."""
@@ -147,29 +149,31 @@ def _name_keys(name: PersonName, *, asked: bool = False) -> dict[str, str]:
     if not asked and not family and not kana_family and _is_given_alone(full or kana, kana):
         given, kana_given = full, kana
         full, kana = "", ""
-    if full and is_kana(full):
+    if full and (whole := written_whole(full, family, given)).kana:
         # A name in kana alone is a reading: a source that knows no kanji must not contradict one that does.
         if not kana:
             kana, kana_family, kana_given = full, family, given
         full = family = given = ""
     if full:
-        keys["name_exact"] = exact_name(full)
-        keys["name_folded"] = folded_name(full)
-        keys["name_loose"] = loose_name(full)
-        keys["name_bag"] = bag_of_name(full)
+        keys["name_exact"] = whole.exact
+        keys["name_folded"] = whole.folded
+        keys["name_loose"] = whole.loose
+        keys["name_bag"] = bag_of(whole.loose)
     if family:
-        keys["family_folded"] = folded_name(family)
-    if given and not is_kana(given):
-        keys["given_folded"] = folded_name(given)
+        keys["family_folded"] = written(family).folded
+    given_alone = written(given) if given else None
+    if given_alone and not given_alone.kana:
+        keys["given_folded"] = given_alone.folded
     if kana:
-        keys["kana_exact"] = exact_kana(kana)
-        keys["kana_full"] = folded_kana(kana)  # of the whole: sources and queries that do not split must meet it
-        keys["kana_initial"] = keys["kana_full"][:1]
+        exact, folded = reading_whole(kana, kana_family, kana_given)
+        keys["kana_exact"] = exact
+        keys["kana_full"] = folded  # of the whole: sources and queries that do not split must meet it
+        keys["kana_initial"] = folded[:1]
     if kana_family:
-        keys["kana_family"] = folded_kana(kana_family)
-    if kana_given or is_kana(given):
-        keys["kana_given"] = folded_kana(kana_given or given)
-    return {kind: value for kind, value in keys.items() if value}
+        keys["kana_family"] = reading(kana_family)[1]
+    if kana_given or (given_alone and given_alone.kana):
+        keys["kana_given"] = reading(kana_given or given)[1]
+    return keys if all(keys.values()) else {kind: value for kind, value in keys.items() if value}
 
 
 def _is_given_alone(written: str, kana: str) -> bool:
@@ -181,15 +185,16 @@ def _is_given_alone(written: str, kana: str) -> bool:
 
 
 def _birth_keys(keys: dict[str, str], birth: PartialDate | None) -> None:
-    if birth is None or birth.quality in {"range", "approx"}:
-        return
-    value = birth.value
-    if len(value) >= 7:
-        keys["birth_ym"] = value[:7]
+    if birth is not None and birth.quality not in _INEXACT:
+        keys.update(_date_keys(birth.value))
+
+
+@lru_cache(1 << 16)
+def _date_keys(value: str) -> tuple[tuple[str, str], ...]:
     if len(value) == 10:
-        keys["birth_date"] = value
-        keys["birth_md"] = value[5:]
-        keys["birth_yd"] = value[:4] + value[7:]
+        whole, month_day, year_day = value, value[5:], value[:4] + value[7:]
+        return ("birth_ym", value[:7]), ("birth_date", whole), ("birth_md", month_day), ("birth_yd", year_day)
+    return (("birth_ym", value[:7]),) if len(value) >= 7 else ()
 
 
 def _address_keys(address: Address) -> dict[str, str]:
@@ -197,9 +202,8 @@ def _address_keys(address: Address) -> dict[str, str]:
     if not town or not lot:
         return {}
     room = room_of(address.building) if address.building else ""
-    block, *numbers = lot.split("-")
-    if len(numbers) > 1 and not room:
+    if not room and lot.count("-") > 1:
         # 1-2-305: the third number of a lot is a room
-        room = numbers.pop()
-    place = "-".join((town, block, *numbers))
+        lot, _, room = lot.rpartition("-")
+    place = f"{town}-{lot}"
     return {"town_lot": place, "dwelling": f"{place}/{room}" if room else place}

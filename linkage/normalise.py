@@ -11,8 +11,10 @@ kana are ignored. Folding is for keys; what was delivered is kept beside it.
 import csv
 import re
 import unicodedata
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from io import StringIO
+from typing import NamedTuple
 
 from linkage.model import model_text
 
@@ -31,12 +33,21 @@ _VU_ROW = {"": "ブ", "ァ": "バ", "ィ": "ビ", "ェ": "ベ", "ォ": "ボ"}
 _O_ROW = "オコソトノホモヨロ"
 _LONG_O = re.compile(f"(?<=[{_O_ROW}])[ウオー]+")
 _LONG = re.compile("ー+")
+_LENGTHENS = frozenset(("", *"ウゥオォーァィェ"))
+"""With these a given name may change how the end of the family name is read."""
+_SPACES = " \u3000"
 _DIGITS = re.compile(r"[^0-9]+")
 _KANJI_DIGITS = {letter: value for value, letter in enumerate("〇一二三四五六七八九")}
 _CHOME = re.compile("([〇一二三四五六七八九十]+)(?=丁目)")
 _LOT_MARKS = re.compile("丁目|番地の|番地|番|号|の|ノ|之")
 _HYPHENS = re.compile("-+")
 _LAST_NUMBER = re.compile(r"([0-9]+)[^0-9]*$")
+
+
+def _through(letter: str, tables: Iterable[Mapping[int, str | int]]) -> str:
+    for table in tables:
+        letter = letter.translate(table)
+    return letter
 
 
 def _variants(strength: str) -> dict[int, str]:
@@ -46,6 +57,10 @@ def _variants(strength: str) -> dict[int, str]:
 
 _SAME = _variants("same")
 _LOOSE = _variants("loose")
+_LOOSEN_STEPS = (_LOOSE, _HIRAGANA, _OLD_KANA, _SMALL)
+_LOOSEN = {code: _through(chr(code), _LOOSEN_STEPS) for table in _LOOSEN_STEPS for code in table}
+"""All steps from a folded to a loose name in one."""
+_EXACT_KANA = _OLD_KANA | {ord(dash): "ー" for dash in _DASHES}
 
 
 def _compose(text: str) -> str:
@@ -55,42 +70,114 @@ def _compose(text: str) -> str:
     return _SELECTORS.sub("", unicodedata.normalize("NFKC", text))
 
 
+class Written(NamedTuple):
+    """A written name, or a part of one, in the strengths it is compared in."""
+
+    exact: str
+    same: str
+    """With variant and old kanji as one letter."""
+    loose: str
+    kana: bool
+    """Whether the exact form is kana alone."""
+    same_kana: bool
+
+    @property
+    def folded(self) -> str:
+        """The name with variants as one letter; kana alone in one script."""
+        return self.same.translate(_HIRAGANA) if self.same_kana else self.same
+
+
 @lru_cache(_CACHE)
+def written(text: str) -> Written:
+    """Fold a written name in every strength at once."""
+    exact = _IGNORED.sub("", _compose(text)).upper()
+    same = exact.translate(_SAME)
+    return Written(
+        exact,
+        same,
+        same.translate(_LOOSEN),
+        _KANA_ONLY.fullmatch(exact) is not None,
+        _KANA_ONLY.fullmatch(same) is not None,
+    )
+
+
+def written_whole(full: str, family: str, given: str) -> Written:
+    """Fold a whole name; where it is its parts with a space between, by them, which many names share."""
+    if not _is_joined(full, family, given):
+        return written(full)
+    one, other = written(family), written(given)
+    if not (one.exact and other.exact):
+        return written(full)
+    return Written(
+        one.exact + other.exact,
+        one.same + other.same,
+        one.loose + other.loose,
+        one.kana and other.kana,
+        one.same_kana and other.same_kana,
+    )
+
+
+def _is_joined(full: str, family: str, given: str) -> bool:
+    at = len(family)
+    return (
+        0 < at < len(full) - 1
+        and full[at] in _SPACES
+        and len(full) == at + 1 + len(given)
+        and full.startswith(family)
+        and full.endswith(given)
+    )
+
+
 def exact_name(text: str) -> str:
     """Return a written name without differences of width, case, spacing and variation selector."""
-    return _IGNORED.sub("", _compose(text)).upper()
+    return written(text).exact
 
 
-@lru_cache(_CACHE)
 def folded_name(text: str) -> str:
     """Return a written name with variant and old kanji as one letter (髙橋 → 高橋, 渡邊 → 渡辺)."""
-    name = exact_name(text).translate(_SAME)
-    return name.translate(_HIRAGANA) if _KANA_ONLY.fullmatch(name) else name
+    return written(text).folded
 
 
-@lru_cache(_CACHE)
 def loose_name(text: str) -> str:
     """Return a written name with confusable letters as one (斉藤 → 斎藤); for search, never alone a match."""
-    return folded_name(text).translate(_LOOSE).translate(_HIRAGANA).translate(_OLD_KANA).translate(_SMALL)
+    return written(text).loose
+
+
+def bag_of(letters: str) -> str:
+    """Return letters in sorted order: those of a name are equal when family and given name were exchanged."""
+    return "".join(sorted(letters))
 
 
 @lru_cache(_CACHE)
-def bag_of_name(text: str) -> str:
-    """Return the letters of a name in sorted order: equal when family and given name were exchanged."""
-    return "".join(sorted(loose_name(text)))
+def reading(text: str) -> tuple[str, str]:
+    """Fold a reading, or a part of one, exact and as the register searches for it."""
+    kana = _IGNORED.sub("", _compose(text)).translate(_HIRAGANA).translate(_EXACT_KANA).upper()
+    return kana, _searched(kana)
 
 
-@lru_cache(_CACHE)
+def reading_whole(kana: str, family: str, given: str) -> tuple[str, str]:
+    """Fold a whole reading; by its parts where no letter of the one changes how the other is read."""
+    if not _is_joined(kana, family, given):
+        return reading(kana)
+    one, other = reading(family), reading(given)
+    if not one[0] or other[0][:1] in _LENGTHENS:
+        return reading(kana)
+    return one[0] + other[0], one[1] + other[1]
+
+
 def exact_kana(text: str) -> str:
     """Return a reading in full-width katakana without spaces; voicing and long vowels kept."""
-    kana = _IGNORED.sub("", _compose(text)).translate(_HIRAGANA).translate(_OLD_KANA)
-    return "".join("ー" if letter in _DASHES else letter for letter in kana).upper()
+    return reading(text)[0]
 
 
-@lru_cache(_CACHE)
 def folded_kana(text: str) -> str:
     """Return the reading as the register searches for it: サトー = サトウ = さとう, ナカジマ = ナカシマ."""
-    kana = _VU.sub(lambda found: _VU_ROW[found.group(1)], exact_kana(text))
+    return reading(text)[1]
+
+
+def _searched(kana: str) -> str:
+    if "ヴ" in kana:
+        kana = _VU.sub(lambda found: _VU_ROW[found.group(1)], kana)
     voiced = unicodedata.normalize("NFD", kana)
     plain = voiced.replace("\u3099", "").replace("\u309a", "").translate(_SMALL)
     return _LONG.sub("", _LONG_O.sub("", plain))
@@ -98,7 +185,7 @@ def folded_kana(text: str) -> str:
 
 def is_kana(text: str) -> bool:
     """Tell whether a name is written in kana alone."""
-    return bool(_KANA_ONLY.fullmatch(exact_name(text)))
+    return written(text).kana
 
 
 def _arabic(found: re.Match[str]) -> str:
@@ -142,11 +229,12 @@ def folded_phone(text: str) -> str:
     return digits if len(digits) >= 9 else ""
 
 
-@lru_cache(_CACHE)
 def folded_number(text: str) -> str:
     """Return an identifier without width, case, spacing and hyphen differences; leading zeros go.
 
     The standard delivers one number padded to fifteen places here and unpadded there.
     """
+    if text.isdecimal() and text.isascii():
+        return text.lstrip("0") or text
     number = _IGNORED.sub("", unicodedata.normalize("NFKC", text)).upper().replace("-", "")
     return number.lstrip("0") or number

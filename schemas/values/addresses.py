@@ -38,11 +38,15 @@ _CITY = re.compile(
 )
 
 
+Parts = tuple[str, str, str]
+"""Town, lot, building."""
+_FIRST_DIGIT = re.compile("[0-9０-９]")
+_FIRST_DIGITS = frozenset("0123456789０１２３４５６７８９")
+_LONGEST_PREFECTURE = 4
 _INSIDE = "\x1f"
 """Marks a text that begins with the town, so that no prefecture or municipality is looked for."""
 
 
-@lru_cache(maxsize=65536)
 def parse_address(
     text: str,
     *,
@@ -59,19 +63,79 @@ def parse_address(
     ``town`` of the result is 町字 with 丁目 in digits and without prefecture and municipality, ``lot`` the numbers of
     番地 and 号 joined by hyphens, ``building`` what follows them. What cannot be told apart stays in ``text`` only.
     """
-    code = re.sub(r"\D", "", unicodedata.normalize("NFKC", postcode)) if postcode else ""
+    code = _digits(postcode) if postcode else ""
     if town or lot:
         whole = text or "".join((town, lot, building and f" {building}"))
-        first, second = _fold(town), _fold(lot)
-        joint = "-" if first[-1:].isdigit() and second[:1].isdigit() else ""
-        town_text, numbers, rest = _split(f"{_INSIDE}{first}{joint}{second}")
+        town_text, numbers, rest = _of_columns(town, lot)
         return Address(whole, kind, code, city_code, town_code, town_text, numbers, building or rest)
+    written, town_text, numbers, rest = _of_text(text)
+    return Address(text, kind, code or written, city_code, town_code, town_text, numbers, building or rest)
+
+
+# --- what is before the first digit and what follows, each remembered: towns and lots are few, addresses many -------
+
+
+def _of_columns(town: str, lot: str) -> Parts:
+    if lot[:1] in _FIRST_DIGITS and (found := _together(_head(town, inside=True), _tail(lot))):
+        return found
+    first, second = _fold(town), _fold(lot)
+    joint = "-" if first[-1:].isdigit() and second[:1].isdigit() else ""
+    return _split(f"{_INSIDE}{first}{joint}{second}")
+
+
+def _of_text(text: str) -> tuple[str, str, str, str]:
+    """Postcode, town, lot and building of an address in one string."""
+    digit = _FIRST_DIGIT.search(text)
+    if digit is not None and "〒" not in text:
+        at = digit.start()
+        if found := _together(_head(text[:at], inside=False), _tail(text[at:])):
+            return ("", *found)
     folded = _fold(text)
     if written := _POSTCODE.match(folded):
-        code = code or written[1] + written[2]
-        folded = folded[written.end() :]
-    town_text, numbers, rest = _split(folded)
-    return Address(text, kind, code, city_code, town_code, town_text, numbers, building or rest)
+        return (written[1] + written[2], *_split(folded[written.end() :]))
+    return ("", *_split(folded))
+
+
+@lru_cache(maxsize=65536)
+def _head(text: str, *, inside: bool) -> tuple[str, bool] | None:
+    """Give the town of what stands before the first digit and whether it ends with its 丁目; None: read the whole."""
+    folded = _fold(text)
+    if any(letter.isdigit() for letter in folded):
+        return None
+    if not inside:
+        if len(folded) <= _LONGEST_PREFECTURE:  # what takes three letters before 県 may reach over the digit
+            return None
+        folded = _without_city(folded)
+    place = _CHOME.search(folded)
+    if place is None:
+        return folded.strip(), False
+    return (_town(folded, place), True) if place.end() == len(folded) else None
+
+
+@lru_cache(maxsize=65536)
+def _tail(text: str) -> tuple[str, tuple[str, ...], str] | None:
+    """Give 丁目, numbers and building of what begins with the first digit; None: read the whole."""
+    folded = _fold(text)
+    chome, place = "", _CHOME.search(folded)
+    if place is not None:
+        if place.start():
+            return None
+        chome, folded = f"{_number(place[1])}丁目", folded[place.end() :]
+    return (chome, *_lot(folded))
+
+
+def _together(head: tuple[str, bool] | None, tail: tuple[str, tuple[str, ...], str] | None) -> Parts | None:
+    if head is None or tail is None:
+        return None
+    (town, whole), (chome, numbers, building) = head, tail
+    if chome:
+        return None if whole else (town + chome, "-".join(numbers), building)
+    return _with_chome(town, numbers, building, whole=whole)
+
+
+@lru_cache(maxsize=65536)
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", unicodedata.normalize("NFKC", text))
 
 
 def _fold(text: str) -> str:
@@ -80,28 +144,40 @@ def _fold(text: str) -> str:
     return re.sub(r"(?<=[0-9])\s*-\s*(?=[0-9])", "-", folded)
 
 
-def _split(folded: str) -> tuple[str, str, str]:
+def _split(folded: str) -> Parts:
     """Town, lot and building of a folded address without its municipality."""
-    rest = (
-        _CITY.sub("", _PREFECTURE.sub("", folded, count=1), count=1) if not folded.startswith(_INSIDE) else folded[1:]
-    )
+    rest = folded[1:] if folded.startswith(_INSIDE) else _without_city(folded)
     place = _CHOME.search(rest)
     if place:
-        town = rest[: place.start()].strip() + f"{_number(place[1])}丁目"
-        tail = rest[place.end() :]
-    else:
-        digit = re.search(r"[0-9]", rest)
-        if digit is None:
-            return rest.strip(), "", ""
-        town, tail = rest[: digit.start()].strip(), rest[digit.start() :]
-    match = _NUMBERS.match(_join_numbers(tail.strip()))
+        return _with_chome(_town(rest, place), *_lot(rest[place.end() :]), whole=True)
+    digit = re.search(r"[0-9]", rest)
+    if digit is None:
+        return rest.strip(), "", ""
+    return _with_chome(rest[: digit.start()].strip(), *_lot(rest[digit.start() :]), whole=False)
+
+
+def _without_city(folded: str) -> str:
+    return _CITY.sub("", _PREFECTURE.sub("", folded, count=1), count=1)
+
+
+def _town(rest: str, place: re.Match[str]) -> str:
+    return rest[: place.start()].strip() + f"{_number(place[1])}丁目"
+
+
+def _lot(tail: str) -> tuple[tuple[str, ...], str]:
+    """Give the numbers of a lot and what follows them."""
+    tail = tail.strip()
+    match = _NUMBERS.match(_join_numbers(tail))
     if match is None:
-        return town, "", tail.strip()
-    numbers, building = match["numbers"], match["rest"].strip()
-    parts = numbers.split("-")
-    if not place and town and len(parts) >= 3:
-        return f"{town}{int(parts[0])}丁目", "-".join(str(int(part)) for part in parts[1:]), building
-    return town, "-".join(str(int(part)) for part in parts), building
+        return (), tail
+    return tuple(str(int(part)) for part in match["numbers"].split("-")), match["rest"].strip()
+
+
+def _with_chome(town: str, numbers: tuple[str, ...], building: str, *, whole: bool) -> Parts:
+    """Take the first of three numbers for the 丁目 of a town that has none yet."""
+    if not whole and town and len(numbers) >= 3:
+        return f"{town}{numbers[0]}丁目", "-".join(numbers[1:]), building
+    return town, "-".join(numbers), building
 
 
 def _join_numbers(tail: str) -> str:

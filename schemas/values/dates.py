@@ -48,6 +48,8 @@ _WRITTEN = re.compile(
     r"(?:(?P<month>\d{1,2})(?:月|[-/.]|$)(?:(?P<day>\d{1,2})日?)?)?(?P<rest>.*)$"
 )
 _DIGITS = re.compile(r"^(?P<era>[MTSHR])?(?P<digits>\d+)$")
+_PLAIN = re.compile(r"([1-9][0-9]{3})[-/]([0-9]{2})[-/]([0-9]{2})")
+"""How most dates come; read without a look at the other ways."""
 _TIME = re.compile(r"(?<=\d)[Tt\s]\s*\d{1,2}:\d{2}.*$")
 _WEEKDAY = re.compile(r"\([月火水木金土日](?:曜日?)?\)")
 _NO_DIGIT_KNOWN = re.compile(r"^\D*(不詳|不明|未詳)\D*$")
@@ -67,6 +69,8 @@ def parse_date(text: str, *, era: bool = True) -> PartialDate:
 
     Raises ValueError, without the text, for what is no date at all.
     """
+    if plain := _PLAIN.fullmatch(text):
+        return _partial("", int(plain[1]), int(plain[2]), int(plain[3]), approximate=False, original=text)
     folded = _WEEKDAY.sub("", _TIME.sub("", unicodedata.normalize("NFKC", text).strip()))
     folded = folded.replace(" ", "")
     folded = folded.replace("年月日", "") if folded.endswith("年月日") else folded

@@ -1,7 +1,6 @@
 """Names as delivered; keys for comparison are made elsewhere and never replace them."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,12 @@ class PersonName:
     kana_given: str = ""
 
 
-@lru_cache(maxsize=65536)
+def split_parts(full: str) -> tuple[str, str]:
+    """Give family and given name where a separator was delivered between two parts; else nothing is guessed."""
+    parts = full.split()
+    return (parts[0], parts[1]) if len(parts) == 2 else ("", "")
+
+
 def split_name(full: str, kind: str = "legal") -> PersonName:
     """Take a name as delivered; family and given are told apart only where a separator was delivered."""
-    parts = full.replace("\u3000", " ").split()
-    if len(parts) == 2:
-        return PersonName(full.strip(), kind, parts[0], parts[1])
-    return PersonName(full.strip(), kind)
+    return PersonName(full.strip(), kind, *split_parts(full))
