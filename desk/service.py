@@ -107,11 +107,11 @@ class Service:
         self, conn: Connection, generation: int, reader: Reader, clues: tuple[Clue, ...], statement: Collection[str]
     ) -> Results:
         reader = self._at_decision(conn, reader)
-        met = rows.met_clues(conn, generation, clues)
-        seen = searchable(conn, self._policy, reader, generation, met.keys(), met)
+        hits = rows.met_clues(conn, generation, clues)
+        met = searchable(conn, self._policy, reader, generation, hits.keys(), hits)
         domain = PseudonymDomain(self._keyring, reader.agency_id)
-        refs = dict(zip(seen, domain.outward_all(PERSON, seen), strict=True))
-        ranked = sorted(seen, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
+        refs = dict(zip(met, domain.outward_all(PERSON, met), strict=True))
+        ranked = sorted(met, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
         listed = ranked[:SHOWN]
         decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
         subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]

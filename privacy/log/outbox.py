@@ -4,8 +4,10 @@ An entry is canonical JSON (sorted keys, no blanks, ASCII)::
 
     {"act": id, "at": instant, "body": {...}, "kind": "disclosure", "v": 1}
 
-It holds no personal data: people appear as pseudonyms of the log's own domain, and text that is not ASCII is
-refused, and so are long numbers, so that no name, address, note or telephone number can slip in.
+It holds no personal data: people appear as pseudonyms of the log's own domain. So that no name, address, note or
+number slips in by mistake, text is codes: printable ASCII without blanks and ``@``; long numbers are refused, as
+text and as integers, in keys as in values. No grammar recognises a surname written in Latin letters as one word;
+that nothing but codes is handed in remains the caller's duty.
 """
 
 import hashlib
@@ -28,16 +30,19 @@ ENTRY_LIMIT = 65_535
 """Bytes of one entry: its length in a bundle has two bytes (C2SP tlog-tiles)."""
 LOG_DOMAIN = "log"
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
-_TEXT = re.compile(r"[ -~]*")
-_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d(?:-?\d){9,14}(?![0-9A-Za-z])")
+_CODE = re.compile(r"[!-?A-~]*")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d(?:[-.()]?\d){9,14}(?![0-9A-Za-z])")
 """10 to 15 digits standing alone: a telephone, insured, addressee or individual number, never a date or a hash."""
+_COUNT_LIMIT = 10**9
+"""Integers are counts and internal places; what has ten digits or more is somebody's number."""
+_PSEUDONYM = re.compile(r"([0-9a-f]{32})?")
 
 
 def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime | None = None) -> str:
     """Record an act in the caller's transaction and give its random id.
 
     ``kind`` is a lower-case word (``disclosure``, ``run.sync`` ...). ``body`` holds codes, counts, pseudonyms and
-    hashes: ASCII text without long numbers, integers, booleans, None, lists and mappings of those.
+    hashes: text as above, integers, booleans, None, lists and mappings of those.
     ``body["agency"]`` and ``body["staff"]`` (a :func:`staff_pseudonym`) say who acted, ``body["run"]`` names the
     row of the run ledger. Raises ValueError, naming the key and never the value, where the body holds anything
     else or is too long.
@@ -45,6 +50,8 @@ def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime
     if not _KIND.fullmatch(kind):
         raise ValueError("the kind of an act is a lower-case word of at most 40 characters")
     _refuse_personal(body, "body")
+    if not _PSEUDONYM.fullmatch(actor(body)["staff"]):
+        raise ValueError("body.staff: not a pseudonym of the log's domain")
     act_id = b32encode(secrets.token_bytes(16))[:26].decode().lower()
     instant = decision_instant(conn, at)
     content = {"act": act_id, "at": instant, "body": body, "kind": kind, "v": ENTRY_VERSION}
@@ -84,17 +91,23 @@ def staff_pseudonym(keyring: Keyring, staff_id: str) -> str:
 
 def _refuse_personal(value: Any, where: str) -> None:
     match value:
-        case None | bool() | int():
+        case None | bool():
             return
-        case str() if _TEXT.fullmatch(value) and not _NUMBER.search(value):
+        case int() if abs(value) < _COUNT_LIMIT:
+            return
+        case str() if _is_code(value):
             return
         case Mapping():
             for key, inner in value.items():
-                if not isinstance(key, str) or not _TEXT.fullmatch(key):
-                    raise ValueError(f"{where}: a key of an entry is ASCII text")
+                if not isinstance(key, str) or not _is_code(key):
+                    raise ValueError(f"{where}: a key of an entry is a code")
                 _refuse_personal(inner, f"{where}.{key}")
         case list() | tuple():
             for position, inner in enumerate(value):
                 _refuse_personal(inner, f"{where}[{position}]")
         case _:
-            raise ValueError(f"{where}: an entry holds codes, hashes and whole numbers only")
+            raise ValueError(f"{where}: an entry holds codes, hashes and counts only")
+
+
+def _is_code(text: str) -> bool:
+    return _CODE.fullmatch(text) is not None and _NUMBER.search(text) is None

@@ -60,10 +60,12 @@ class BasisRule(Settings):
 
 
 class Search(Settings):
-    """Which search kinds are one attribute, and which tell a place."""
+    """Which search kinds are one attribute, which tell a place, and what it takes to be found."""
 
     attributes: dict[str, tuple[str, ...]]
     places: frozenset[str]
+    alone: frozenset[str]
+    """Kinds of which one is enough; otherwise it takes two attributes."""
 
 
 class Fields(Settings):
@@ -93,8 +95,8 @@ class Rules(Settings):
         if idle := set(StaffRole) - set(self.roles):
             raise ValueError(f"roles without purposes: {', '.join(sorted(idle))}")
         covered = [kind for kinds in self.search.attributes.values() for kind in kinds]
-        if sorted(covered) != sorted(SEARCH_KINDS) or not self.search.places <= set(SEARCH_KINDS):
-            raise ValueError("search.attributes must hold every search kind exactly once")
+        if sorted(covered) != sorted(SEARCH_KINDS) or not self.search.places | self.search.alone <= set(SEARCH_KINDS):
+            raise ValueError("search: attributes must hold every search kind exactly once, places and alone no other")
         ids = [row.id for row in self.basis]
         if len(set(ids)) != len(ids):
             raise ValueError("basis: the same id twice")
@@ -156,6 +158,10 @@ class Policy:
     def attributes(self, kinds: frozenset[str]) -> int:
         """Count by how many attributes of a person these search kinds identify."""
         return sum(not kinds.isdisjoint(group) for group in self.rules.search.attributes.values())
+
+    def suffices(self, kinds: frozenset[str]) -> bool:
+        """Tell whether a person who meets these search kinds is found: two attributes or a full name."""
+        return self.attributes(kinds) > 1 or not kinds.isdisjoint(self.rules.search.alone)
 
 
 def load_policy(directory: Path | None = None) -> Policy:

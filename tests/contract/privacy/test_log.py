@@ -120,7 +120,11 @@ def test_a_worker_finds_her_own_readings_by_a_pseudonym_of_the_log_alone(log):
     assert entries(log.engine, staff="worker-7") == []
 
 
-NUMBERS = [{"number": text} for text in ("0312345678", "tel 090-1234-5678", "123456789012", "a/001234567890123")]
+NUMBERS = [
+    *({"number": text} for text in ("0312345678", "tel:090-1234-5678", "090.1234.5678", "03(1234)5678")),
+    *({"number": text} for text in ("123456789012", "a/001234567890123", 123456789012, -9_012_345_678)),
+    {"123456789012": 1},
+]
 
 
 @pytest.mark.parametrize(
@@ -132,6 +136,10 @@ NUMBERS = [{"number": text} for text in ("0312345678", "tel 090-1234-5678", "123
         {"share": 0.5},
         {"raw": b"x"},
         {"line": "a\nb"},
+        {"name": "Yuki Hanako"},
+        {"mail": "hanako@example.jp"},
+        {"Yuki Hanako": 1},
+        {"staff": "worker-7"},
         *NUMBERS,
     ],
 )

@@ -211,6 +211,18 @@ class Oracle:
     def absent(self, person):
         return not any(self.whole_person(person).values()) and not any(self.own(person).values())
 
+    # --- search ---
+
+    def hits(self, persons, kinds):
+        """Whom a search finds and by what, where each of these kinds, each an attribute of its own, matched."""
+        seen = set()
+        for person in persons:
+            counted = kinds - {"town_lot", "phone"} if self.guarded(person) else kinds
+            self.found_by = len(counted)
+            if (len(counted) > 1 or "name_exact" in counted) and not self.absent(person):
+                seen.add((person, counted))
+        return seen
+
     # --- rows ---
 
     def seen_notes(self, persons):

@@ -219,15 +219,35 @@ def test_his_agency_finds_no_trace_of_her(sheltered):
     assert not decisions.absent(TARO)
     rows = visible_mentions(sheltered.conn, decisions, [HANA, TARO, MIO])
     assert [(row.person_id, row.mention_id) for row in rows] == [(TARO, 20)]
-    assert searchable(sheltered.conn, POLICY, who, 1, [HANA, TARO], {"name_exact", "birth_date"}) == {TARO}
+    assert set(found(sheltered, who, [HANA, TARO], "name_exact", "birth_date")) == {TARO}
+
+
+def found(world, who, persons, *kinds):
+    return searchable(world.conn, POLICY, who, 1, persons, dict.fromkeys(persons, kinds))
 
 
 def test_an_uncleared_desk_finds_her_neither_by_two_attributes_nor_by_a_place(sheltered):
     sheltered.conn.exec_driver_sql("DELETE FROM consent WHERE mention_id IN (10, 30)")
-    assert searchable(sheltered.conn, POLICY, reader(), 1, [HANA, UME], {"name_exact", "birth_date"}) == {UME}
+    assert set(found(sheltered, reader(), [HANA, UME], "name_exact", "birth_date")) == {UME}
+    assert set(found(sheltered, reader(), [HANA, UME], "birth_date", "phone")) == {UME}
+
+
+@pytest.mark.parametrize(
+    ("matched", "counted"),
+    [
+        (("name_exact", "town_lot"), {"name_exact"}),
+        (("kana_family", "birth_ym", "phone"), {"kana_family", "birth_ym"}),
+        (("kana_family", "phone"), None),
+        (("birth_date", "town_lot"), None),
+        (("town_lot", "phone"), None),
+    ],
+)
+def test_who_guesses_her_place_learns_nothing(sheltered, matched, counted):
+    """Her own agency without clearance: a right guess shows what a wrong one does."""
     own = reader("kodomo", "agency_worker", "own_programme")
-    assert searchable(sheltered.conn, POLICY, own, 1, [HANA], {"name_exact", "birth_date"}) == {HANA}
-    assert searchable(sheltered.conn, POLICY, own, 1, [HANA], {"name_exact", "town_lot"}) == set()
+    assert found(sheltered, own, [HANA], *matched) == ({HANA: frozenset(counted)} if counted else {})
+    cleared = reader("seiho", "coordinator")
+    assert found(sheltered, cleared, [HANA], *matched) == {HANA: frozenset(matched)}
 
 
 def test_free_text_about_their_household_stays_with_its_author(sheltered):

@@ -211,6 +211,10 @@ def engine(tmp_path_factory):
     engine.dispose()
 
 
+def found(conn, who, generation, persons, *kinds):
+    return searchable(conn, POLICY, who, generation, persons, dict.fromkeys(persons, kinds))
+
+
 def everything(conn, who, generation, found_by, persons=tuple(PERSONS)):
     """Everything the reader can learn, in comparable form."""
     decisions = decide(conn, POLICY, who, generation, persons, found_by)
@@ -222,8 +226,9 @@ def everything(conn, who, generation, found_by, persons=tuple(PERSONS)):
         "facts": visible_facts(conn, decisions, persons),
         "pointers": visible_pointers(conn, decisions, persons),
         "members": visible_members(conn, decisions, [1, 2]),
-        "search": searchable(conn, POLICY, who, generation, persons, {"name_exact", "birth_date"}),
-        "place": searchable(conn, POLICY, who, generation, persons, {"name_exact", "town_lot"}),
+        "search": set(found(conn, who, generation, persons, "name_exact", "birth_date")),
+        "place": set(found(conn, who, generation, persons, "birth_date", "town_lot").items()),
+        "name": set(found(conn, who, generation, persons, "name_exact", "phone").items()),
         "reasons": {
             (person, category): [(basis.id, len(basis.consents)) for basis in decisions.reasons(person, category)]
             for person in persons
@@ -261,6 +266,9 @@ def test_sql_and_oracle_agree(engine, plan, who, generation, found_by):
             PERSONS
         )
         assert notes(seen) == oracle.seen_notes(PERSONS)
+        searches = {"place": ("birth_date", "town_lot"), "name": ("name_exact", "phone")}
+        for name, kinds in searches.items():
+            assert seen[name] == Oracle(world.rows, POLICY, who, generation, 2).hits(PERSONS, frozenset(kinds))
         members = {(row.household_id, row.person_id, row.relation, row.evidence) for row in seen["members"]}
         assert members == oracle.seen_members()
         conn.rollback()
@@ -280,7 +288,8 @@ def test_a_batch_decides_as_one_person_does(engine, plan, who, generation, found
             for rows in ("mentions", "facts", "pointers") if found_by == 0 else ("mentions",):
                 assert alone[rows] == [row for row in whole[rows] if row.person_id == person]
             assert alone["search"] == whole["search"] & {person}
-            assert alone["place"] == whole["place"] & {person}
+            for name in ("place", "name"):
+                assert alone[name] == {hit for hit in whole[name] if hit[0] == person}
         conn.rollback()
 
 
@@ -292,7 +301,8 @@ def never_more(less, more, persons=tuple(PERSONS)):
     """Of these persons one reading shows nothing that the other does not."""
     assert all(a <= b for a, b in zip(amounts(less, persons), amounts(more, persons), strict=True))
     assert less["search"] & set(persons) <= more["search"]
-    assert less["place"] & set(persons) <= more["place"]
+    for name in ("place", "name"):
+        assert {person for person, _ in less[name]} & set(persons) <= {person for person, _ in more[name]}
     mine = {name: [row for row in less[name] if row.person_id in persons] for name in ROWS}
     assert notes(mine) <= notes(more)
     assert {row.mention_id for row in mine["mentions"]} <= {row.mention_id for row in more["mentions"]}
