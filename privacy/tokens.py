@@ -9,16 +9,11 @@ million. What stays visible in the store is which rows share a value, and how ma
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
-from struct import Struct
+from collections.abc import Iterable
 
 from privacy.keyring import Keyring
 
-_NUMBER = Struct(">q")
-_REMEMBERED = 1 << 14
-"""Tokens of one kind that are kept: family names, towns and days come again and again."""
-_SHORT = 40
-"""Characters up to which a value is worth keeping."""
+_BYTES = 8
 
 
 REMEMBERED = 1 << 16
@@ -28,31 +23,59 @@ REMEMBERED = 1 << 16
 class KindTokens(dict[str, int]):
     """The tokens of one kind, by value; minted when first asked for. Values in clear: memory only, bounded."""
 
+    def __init__(self, state: hashlib.blake2b) -> None:
+        super().__init__()
+        self._fresh = state.copy
+
+    def __missing__(self, value: str) -> int:
+        state = self._fresh()
+        state.update(value.encode("utf-8", "surrogatepass"))
+        token = int.from_bytes(state.digest(), "big", signed=True)
+        if len(self) >= REMEMBERED:
+            self.clear()
+        self[value] = token
+        return token
+
+
+class TokenMinter:
+    """Mint tokens under the keys of one keyring; cheap to keep, one per process."""
+
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._kinds: dict[str, tuple[Callable[[], hashlib.blake2b], dict[str, int]]] = {}
+        self._states: dict[str, hashlib.blake2b] = {}
+        self._kinds: dict[str, KindTokens] = {}
 
     def one(self, kind: str, value: str) -> int:
         """Mint the token of one value."""
-        fresh, known = self._kinds.get(kind) or self._kind(kind)
-        token = known.get(value)
-        if token is None:
-            state = fresh()
-            state.update(value.encode("utf-8", "surrogatepass"))
-            token = _NUMBER.unpack(state.digest())[0]
-            if len(value) <= _SHORT:
-                if len(known) >= _REMEMBERED:
-                    known.clear()
-                known[value] = token
-        return token
+        state = self._state(kind).copy()
+        state.update(value.encode("utf-8", "surrogatepass"))
+        return int.from_bytes(state.digest(), "big", signed=True)
+
+    def of_kind(self, kind: str) -> KindTokens:
+        """Give the tokens of one kind, for callers that mint many."""
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = KindTokens(self._state(kind))
+        return found
 
     def mint(self, kind: str, values: Iterable[str | None]) -> list[int | None]:
         """Mint the tokens of a column, in its order; an absent or empty value has none."""
-        one = self.one
-        return [one(kind, value) if value else None for value in values]
+        fresh, number = self._state(kind).copy, int.from_bytes
+        tokens: list[int | None] = []
+        keep = tokens.append
+        for value in values:
+            if value:
+                state = fresh()
+                state.update(value.encode("utf-8", "surrogatepass"))
+                keep(number(state.digest(), "big", signed=True))
+            else:
+                keep(None)
+        return tokens
 
-    def _kind(self, kind: str) -> tuple[Callable[[], hashlib.blake2b], dict[str, int]]:
-        """Give what copies the hash state that has taken the key of a kind in already, and the tokens kept of it."""
-        state = hashlib.blake2b(key=self._keyring.derive(f"token/{kind}"), digest_size=_NUMBER.size)
-        made = self._kinds[kind] = (state.copy, {})
-        return made
+    def _state(self, kind: str) -> hashlib.blake2b:
+        """Give the hash state that has taken the key of a kind in already."""
+        state = self._states.get(kind)
+        if state is None:
+            key = self._keyring.derive(f"token/{kind}")
+            state = self._states[kind] = hashlib.blake2b(key=key, digest_size=_BYTES)
+        return state
