@@ -18,6 +18,7 @@ import stamina
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from connectors.deliveries import Delivery, RawFault, Rows, dated
 from connectors.numbers import UTF_8
@@ -240,7 +241,7 @@ def _engine(definition: SourceDefinition, root: Path) -> Engine:
         if made.get_backend_name() == "sqlite" and made.database and not made.database.startswith(("/", "file:")):
             path = (root / made.database).resolve()
             made = made.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
-        return create_engine(made, hide_parameters=True, pool_pre_ping=True)
+        return create_engine(made, hide_parameters=True, poolclass=NullPool)  # nothing stays open at the source
     except (ArgumentError, NoSuchModuleError):
         raise ConfigurationError(f"{definition.id}: transport.url: not a database URL SQLAlchemy knows") from None
 

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from desk.sealed import open_parts
 from musubi.city.fhir import address, encounter, human_name, patient, related_person
-from pipelines.site import Site
 from schemas.tables import (
     FACT_COLUMNS,
     TOKEN_COLUMNS,
@@ -63,7 +62,7 @@ def family_resources() -> dict[str, list[Json]]:
 
 def state(town: SmallTown) -> list[Any]:
     """Give all that is known of every mention, opened, with its tokens, numbers and facts; no internal ids."""
-    with Site.open(town.root) as site, site.engine.connect() as conn:
+    with town.site() as site, site.engine.connect() as conn:
         versions = conn.execute(
             select(mention_version, mention.c.role, mention.c.seq, source_record)
             .join(mention, mention.c.mention_id == mention_version.c.mention_id)

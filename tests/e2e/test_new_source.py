@@ -10,7 +10,6 @@ from connectors.testing import preset_text
 from desk import Query, open_service, reader_of
 from desk.views import Results
 from pipelines.preview import check, preview
-from pipelines.site import Site
 from privacy.policy import load_policy
 from schemas.tables import mention, person_mention, source_record
 from tests.fakes.small_town import LEGAL, SmallTown
@@ -131,7 +130,7 @@ def town(tmp_path: Path) -> SmallTown:
 
 
 def find(town: SmallTown, query: Query) -> Results:
-    with Site.open(town.root) as site:
+    with town.site() as site:
         service = open_service(site.workspace, site.engine, site.keyring, load_policy())
         now = datetime.now(UTC) + timedelta(minutes=1)
         who = reader_of(site.workspace, "desk-01", "consultation", now, stated=frozenset({"present", "reason"}))
@@ -146,14 +145,14 @@ def people_of(town: SmallTown) -> dict[tuple[str, str, int], set[int]]:
         .join(person_mention, person_mention.c.mention_id == mention.c.mention_id)
     )
     found: dict[tuple[str, str, int], set[int]] = {}
-    with Site.open(town.root) as site, site.engine.connect() as conn:
+    with town.site() as site, site.engine.connect() as conn:
         for source, role, line, person in conn.execute(query):
             found.setdefault((source, role, line), set()).add(person)
     return found
 
 
 def test_it_is_looked_at_before_anything_is_stored(town: SmallTown) -> None:
-    with Site.open(town.root) as site:
+    with town.site() as site:
         definition = site.sources()["meals"]
         looked, shapes = check(site, definition), preview(site, definition)
     (one,) = looked.deliveries

@@ -1,6 +1,8 @@
 """A workspace of a few agencies and whatever sources a test gives it; synced for real, in this process."""
 
-from collections.abc import Collection
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -79,33 +81,43 @@ class SmallTown:
         for name, content in files.items():
             (place / name).write_bytes(content)
 
+    @contextmanager
+    def site(self) -> Iterator[Site]:
+        """Open the workspace; what opening sets for the whole process is put back, a test is not a process."""
+        before = tempfile.tempdir
+        try:
+            with Site.open(self.root) as opened:
+                yield opened
+        finally:
+            tempfile.tempdir = before
+
     def sync(self, sources: Collection[str] = (), accept_removals: int = 0) -> SyncReport:
         """Run once, without worker processes."""
-        with Site.open(self.root) as site:
+        with self.site() as site:
             return sync(site, sources=sources, accept_removals=accept_removals, workers=0)
 
     def retry(self, source_id: str = "") -> RetryReport:
         """Try refused rows again."""
-        with Site.open(self.root) as site:
+        with self.site() as site:
             return retry(site, source_id)
 
     def waiting(self, source_id: str = "") -> list[Waiting]:
         """List refused rows."""
-        with Site.open(self.root) as site:
+        with self.site() as site:
             return waiting(site, source_id)
 
     def accounts(self) -> dict[str, tuple[int, int, int, int]]:
         """Give, by source, the delivered, accepted, quarantined and held rows of all its deliveries."""
         count = delivery.c
         sums = [func.sum(column) for column in (count.delivered, count.accepted, count.quarantined, count.held)]
-        with Site.open(self.root) as site, site.engine.connect() as conn:
+        with self.site() as site, site.engine.connect() as conn:
             rows = conn.execute(select(count.source_id, *sums).group_by(count.source_id))
             return {source: (int(a), int(b), int(c), int(d)) for source, a, b, c, d in rows}
 
     def reasons(self) -> list[tuple[str, str]]:
         """Give, as (source, sentence), why deliveries are held now."""
         query = select(delivery.c.source_id, delivery.c.reason).where(delivery.c.status == "held")
-        with Site.open(self.root) as site, site.engine.connect() as conn:
+        with self.site() as site, site.engine.connect() as conn:
             return [(source, reason) for source, reason in conn.execute(query)]
 
     def standing(self) -> dict[str, int]:
@@ -113,5 +125,5 @@ class SmallTown:
         record = source_record.c
         current = (record.closed_as_of.is_(None), record.history == 0, record.deleted == 0)
         query = select(record.source_id, func.count()).where(*current).group_by(record.source_id)
-        with Site.open(self.root) as site, site.engine.connect() as conn:
+        with self.site() as site, site.engine.connect() as conn:
             return {source: int(count) for source, count in conn.execute(query)}
