@@ -1,6 +1,7 @@
 """From a row's coded columns to facts, consents and protection orders of a mention."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.vocabulary import Category, Programme, Purpose, StaffRole, Tier
 __all__ = ["consent_plan", "fact_plan", "protection_plan"]
 
 SELF = "self"
+_PURPOSES, _ROLES, _CATEGORIES = frozenset(Purpose), frozenset(StaffRole), frozenset(Category)
 BAD_CLEARANCE = "unknown-clearance"
 
 
@@ -56,13 +58,13 @@ class _Fact:
         self._programme = Programme(rule.programme or columns.definition.programme)
         self._when = columns.condition(rule.when, otherwise=False)
         self._unless = columns.condition(rule.unless, otherwise=False)
-        self._parts = columns.parts(rule.split)
         self._several = (
             "code" if isinstance(rule.code, Cell) else "agency" if isinstance(rule.agency, Cell) else ""
         ) * bool(rule.split)
         self._readers = {
             name: columns.value(getattr(rule, name))[0] for name in ("code", "level", "status", "agency")
         }
+        self._split = _several(columns, getattr(rule, self._several), rule.split) if self._several else None
         self._detail = [(name, columns.value(value)[0]) for name, value in rule.detail.items()]
         self._start, self._end = columns.position(rule.start), columns.position(rule.end)
         self._other = reference(rule.other) if rule.other else None
@@ -102,12 +104,7 @@ class _Fact:
         return tuple(dict.fromkeys(found))
 
     def _values(self, name: str, cells: Cells) -> list[str]:
-        if self._several != name:
-            return [self._readers[name](cells)]
-        rule: Cell = getattr(self._rule, name)
-        at = self._columns.position(rule.column)
-        read = self._columns.code(rule.codes, rule.column)
-        return [read(part) for part in self._parts(cells[at])] if at is not None else []
+        return self._split(cells) if self._split and self._several == name else [self._readers[name](cells)]
 
     def _seen(self) -> tuple[int, ...]:
         rule, columns = self._rule, self._columns
@@ -139,8 +136,8 @@ def consent_plan(columns: Columns, rule: ConsentRule) -> Callable[[Cells], Conse
         return ConsentDraft(
             decision,
             tuple(dict.fromkeys(filter(None, agencies(cells)))),
-            _categories(scope(cells)),
-            tuple(purpose for purpose in dict.fromkeys(purposes(cells)) if purpose in set(Purpose)),
+            _categories(tuple(scope(cells))),
+            tuple(purpose for purpose in dict.fromkeys(purposes(cells)) if purpose in _PURPOSES),
             columns.date(cells, start, rule.start),
             columns.date(cells, end, rule.end),
             given_by(cells),
@@ -168,7 +165,7 @@ def protection_plan(columns: Columns, rule: ProtectionRule) -> Callable[[Cells],
         for part in parts(text):
             name, _, role = table.get(part, part).replace("：", ":").partition(":")
             agency = agency_of(name)
-            if agency and role in set(StaffRole):
+            if agency and role in _ROLES:
                 found.append((agency, role))
             elif part:
                 columns.warnings.append(BAD_CLEARANCE)
@@ -198,12 +195,13 @@ def _several(columns: Columns, rule: Value, separators: str) -> Callable[[Cells]
     return lambda cells: [read(part) for part in parts(cells[position])] if cells[position] else []
 
 
-def _categories(scopes: list[str]) -> tuple[tuple[Category, Tier], ...]:
+@lru_cache(4096)
+def _categories(scopes: tuple[str, ...]) -> tuple[tuple[Category, Tier], ...]:
     """Read ``category:tier`` parts; the highest tier named for a category counts, unknown ones grant nothing."""
     found: dict[Category, Tier] = {}
     for scope in ",".join(scopes).split(","):
         name, _, tier = scope.partition(":")
-        if name in set(Category) and tier.upper() in Tier.__members__:
+        if name in _CATEGORIES and tier.upper() in Tier.__members__:
             category = Category(name)
             found[category] = max(found.get(category, Tier.NONE), Tier[tier.upper()])
     return tuple(found.items())

@@ -18,6 +18,7 @@ __all__ = ["Block", "FrameBlock", "delimiter_of"]
 _SURROGATES = re.compile("[\\ud800-\\udfff]")
 _PRIVATE = re.compile("[\\ue000-\\uf8ff]")
 _EXCEL_TEXT = re.compile(r'="(?:[^"]*)"')
+_EXCEL_TEXT_CELL = re.compile(r'(^|[,\t])="([^"]*)"(?=$|[,\t])')
 _FORMULA = re.compile(r"[=＝]\s*[A-Za-z(]")
 _EXCEL_ERRORS = ("#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
 _FIELD = csv.field_size_limit()
@@ -164,7 +165,7 @@ class _Reader:
         if "\0" in text:
             return "nul", split_line(text.replace("\0", ""), delimiter)
         if _EXCEL_TEXT.search(text):
-            text = re.sub(r'(^|[,\t])="([^"]*)"(?=$|[,\t])', r"\1\2", text)
+            text = _EXCEL_TEXT_CELL.sub(r"\1\2", text)
         try:
             cells = next(csv.reader([text], delimiter=delimiter, strict=True), [])
         except csv.Error:

@@ -29,6 +29,12 @@ _KANJI_DIGITS = {"〇": 0, "一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "�
 _CHOME = re.compile(r"([0-9]{1,2}|[一二三四五六七八九十]{1,3})丁目")
 _NUMBERS = re.compile(r"^(?P<numbers>[0-9]+(?:-[0-9]+)*)-?(?P<rest>.*)$")
 _PREFECTURE = re.compile(r"^(北海道|東京都|京都府|大阪府|.{2,3}県)")
+_DASH = re.compile(r"(?<=[0-9])[‐‑‒–—―−－ー─ｰ﹣](?=[0-9])")
+_SPACED_HYPHEN = re.compile(r"(?<=[0-9])\s*-\s*(?=[0-9])")
+_JOINT = re.compile(r"(?<=[0-9])\s*(?:番地の|番地|番の|番|の)\s*(?=[0-9])")
+_LAST_MARK = re.compile(r"(?<=[0-9])(?:番地|番|号)(?![0-9])")
+_NO_DIGIT = re.compile(r"\D")
+_DIGIT = re.compile("[0-9]")
 _POSTCODE = re.compile(r"^\s*〒\s*([0-9]{3})-?([0-9]{4})\s*")
 _CITY = re.compile(
     r"^(?:"
@@ -135,13 +141,12 @@ def _together(head: tuple[str, bool] | None, tail: tuple[str, tuple[str, ...], s
 
 @lru_cache(maxsize=65536)
 def _digits(text: str) -> str:
-    return re.sub(r"\D", "", unicodedata.normalize("NFKC", text))
+    return _NO_DIGIT.sub("", unicodedata.normalize("NFKC", text))
 
 
 def _fold(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text.strip())
-    folded = re.sub(r"(?<=[0-9])[‐‑‒–—―−－ー─ｰ﹣](?=[0-9])", "-", folded)
-    return re.sub(r"(?<=[0-9])\s*-\s*(?=[0-9])", "-", folded)
+    return _SPACED_HYPHEN.sub("-", _DASH.sub("-", folded))
 
 
 def _split(folded: str) -> Parts:
@@ -150,7 +155,7 @@ def _split(folded: str) -> Parts:
     place = _CHOME.search(rest)
     if place:
         return _with_chome(_town(rest, place), *_lot(rest[place.end() :]), whole=True)
-    digit = re.search(r"[0-9]", rest)
+    digit = _DIGIT.search(rest)
     if digit is None:
         return rest.strip(), "", ""
     return _with_chome(rest[: digit.start()].strip(), *_lot(rest[digit.start() :]), whole=False)
@@ -182,10 +187,8 @@ def _with_chome(town: str, numbers: tuple[str, ...], building: str, *, whole: bo
 
 def _join_numbers(tail: str) -> str:
     """番地, 番, 号 and の between numbers become hyphens."""
-    joined = re.sub(r"(?<=[0-9])\s*(?:番地の|番地|番の|番|の)\s*(?=[0-9])", "-", tail)
-    return (
-        re.sub(r"(?<=[0-9])(?:番地|番|号)(?![0-9])", " ", joined, count=1) if re.search("[番号]", joined) else joined
-    )
+    joined = _JOINT.sub("-", tail)
+    return _LAST_MARK.sub(" ", joined, count=1) if "番" in joined or "号" in joined else joined
 
 
 def _number(text: str) -> int:

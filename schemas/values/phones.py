@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 _EXTENSION = re.compile(r"\(?(内線|内|ext\.?|EXT\.?)\s*\d+\)?")
+_NO_DIGIT = re.compile(r"\D")
 _LEAST_DIGITS = 9
 _MOST_DIGITS = 11
 
@@ -17,7 +18,7 @@ def normalise_phone(text: str) -> str:
     """
     folded = _EXTENSION.sub("", unicodedata.normalize("NFKC", text))
     international = folded.strip().startswith("+81")
-    digits = re.sub(r"\D", "", folded)
+    digits = _NO_DIGIT.sub("", folded)
     if international:
         digits = "0" + digits[2:].lstrip("0")
     if not digits.startswith("0") or not _LEAST_DIGITS < len(digits) <= _MOST_DIGITS:
