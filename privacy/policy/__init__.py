@@ -2,7 +2,7 @@
 
 from privacy.policy.book import CATEGORIES, Policy, load_policy
 from privacy.policy.decisions import Decisions, decide
-from privacy.policy.explain import Explanation, explain, explain_all, ways_to_see
+from privacy.policy.explain import Explanation, Way, explain, explain_all, ways_to_see
 from privacy.policy.reader import Basis, Reader
 from privacy.policy.search import searchable
 from privacy.policy.views import (
@@ -27,6 +27,7 @@ __all__ = [
     "SeenFact",
     "SeenMember",
     "SeenMention",
+    "Way",
     "decide",
     "explain",
     "explain_all",

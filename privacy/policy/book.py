@@ -1,12 +1,13 @@
 """The policy as data: rules, legal bases and form texts, read from TOML and checked before anybody reads.
 
-A site's directory may replace any of the three files; what it does not hold comes from the package. The digest
-covers the bytes of all three, so a log entry names exactly what was in force.
+A site's directory may replace any of the four files; what it does not hold comes from the package. The digest
+covers the bytes of all four, so a log entry names exactly what was in force.
 """
 
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,7 @@ from schemas.vocabulary import AgencyKind, Category, MentionRole, Purpose, Staff
 from schemas.workspace import Settings, read_toml
 
 PACKAGED = Path(__file__).parent / "data"
+FILES = ("rules.toml", "legal_bases.toml", "forms.toml", "explanations.toml")
 CATEGORIES = tuple(Category)
 """The fixed order of categories in a tier vector."""
 
@@ -141,11 +143,38 @@ class Forms(Settings):
     form: tuple[Form, ...]
 
 
+GAPS = frozenset({"category", "tier", "bases", "ways", "purposes", "basis", "article"})
+SentenceName = Literal["shown", "own", "basis", "withheld", "ways", "never"]
+JoinName = Literal["bases", "ways", "purposes", "sentences"]
+Step = Literal["purpose", "consent", "statement", "search", "other"]
+"""What a basis still lacks."""
+
+
+class Words(Settings):
+    """``explanations.toml``: sentences with their gaps, every one of them there."""
+
+    version: str
+    sentences: Annotated[dict[SentenceName, Label], Field(min_length=6)]
+    between: Annotated[dict[JoinName, Label], Field(min_length=4)]
+    tiers: Annotated[dict[Literal["pointer", "summary", "full"], Label], Field(min_length=3)]
+    ways: Annotated[dict[Step, Label], Field(min_length=5)]
+    purposes: Annotated[dict[Purpose, Label], Field(min_length=len(Purpose))]
+
+    @model_validator(mode="after")
+    def _gaps(self) -> Self:
+        for label in (*self.sentences.values(), *self.ways.values()):
+            for text in (label.ja, label.en):
+                if not {gap for _, gap, _, _ in Formatter().parse(text) if gap is not None} <= GAPS:
+                    raise ValueError(f"a sentence has a gap other than {', '.join(sorted(GAPS))}")
+        return self
+
+
 class Policy:
     """One loaded, checked policy. Immutable; ``version`` for people, ``digest`` for the log."""
 
-    def __init__(self, rules: Rules, laws: LegalBases, forms: Forms, digest: str) -> None:
+    def __init__(self, rules: Rules, laws: LegalBases, forms: Forms, words: Words, digest: str) -> None:
         self.rules = rules
+        self.words = words
         self.laws = {law.id: law for law in laws.law}
         self.forms = {form.id: form for form in forms.form}
         self.version = rules.version
@@ -167,7 +196,7 @@ class Policy:
 def load_policy(directory: Path | None = None) -> Policy:
     """Read the policy of a site, or the shipped one; raise ConfigurationError that names the file."""
     paths: dict[str, Path] = {}
-    for name in ("rules.toml", "legal_bases.toml", "forms.toml"):
+    for name in FILES:
         own = directory / name if directory is not None else None
         paths[name] = own if own is not None and own.is_file() else PACKAGED / name
     digest = hashlib.sha256()
@@ -177,6 +206,7 @@ def load_policy(directory: Path | None = None) -> Policy:
     rules = read_toml(paths["rules.toml"], Rules)
     laws = read_toml(paths["legal_bases.toml"], LegalBases)
     forms = read_toml(paths["forms.toml"], Forms)
+    words = read_toml(paths["explanations.toml"], Words)
     known = {law.id: law for law in laws.law}
     for row in rules.basis:
         if row.legal not in known:
@@ -184,4 +214,4 @@ def load_policy(directory: Path | None = None) -> Policy:
         if beyond := row.agency_kinds - known[row.legal].agency_kinds:
             kinds = ", ".join(sorted(beyond))
             raise ConfigurationError(f"{paths['rules.toml']}: basis {row.id}: {row.legal} does not serve {kinds}")
-    return Policy(rules, laws, forms, digest.hexdigest())
+    return Policy(rules, laws, forms, words, digest.hexdigest())

@@ -1,55 +1,59 @@
-"""Why a category is shown or withheld, in words, in Japanese and English.
+"""Why a category is shown or not and what would change it: one sentence each, in Japanese and English.
 
-What is withheld is explained by the policy and the reader alone: the text for a hidden fact, for an absent one and
-for a person who does not exist is the same, letter by letter.
+What is withheld is explained by the policy, the reader and the tier already had, and by nothing else: for a hidden
+fact, an absent one and a person who does not exist the words are the same, letter by letter.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from privacy.policy.book import CATEGORIES, BasisRule, Policy
+from privacy.policy.book import CATEGORIES, BasisRule, JoinName, Label, Policy, Step
 from privacy.policy.decisions import POSITION, Decisions
 from privacy.policy.reader import Basis, Reader
 from schemas.vocabulary import Category, Tier
 
-TIERS = {
-    Tier.POINTER: ("関係機関の名称・連絡先のみ", "agency name and contact only"),
-    Tier.SUMMARY: ("概要（日付は年月まで）", "summary, dates to the month"),
-    Tier.FULL: ("全項目", "in full"),
+TIER_NAMES: dict[Tier, Literal["pointer", "summary", "full"]] = {
+    Tier.POINTER: "pointer",
+    Tier.SUMMARY: "summary",
+    Tier.FULL: "full",
 }
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A basis that could show more to this reader, and what it still lacks."""
+
+    step: Step
+    rule: BasisRule
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """One category of one person for one reader. ``ways``: what could open it, by the policy alone."""
+    """One category of one person for one reader."""
 
     category: Category
     tier: Tier
+    own: bool
+    """Whether the tier holds for records of the reader's own agency only."""
     ja: str
     en: str
-    bases: tuple[Basis, ...] = ()
-    ways: tuple[Basis, ...] = ()
+    bases: tuple[Basis, ...]
+    """What it is shown on."""
+    ways: tuple[Way, ...]
+    """What could show more, by the policy alone."""
 
 
 def explain(decisions: Decisions, person_id: int, category: Category) -> Explanation:
-    """Explain one category: every basis with its article, or the same words for everything withheld."""
-    label = decisions.policy.label(category)
-    tier = decisions.best_tier(person_id, category)
+    """Explain one category of one person of a decided batch; whom nobody asked about explains like an absent one."""
+    policy, reader = decisions.policy, decisions.reader
+    tier, held = decisions.best_tier(person_id, category), decisions.tier(person_id, category)
     bases = decisions.reasons(person_id, category)
-    if tier == Tier.NONE:
-        ways = ways_to_see(decisions.policy, decisions.reader, category)
-        return Explanation(
-            category,
-            tier,
-            f"{label.ja}：お見せできる根拠がありません。{_paths_ja(ways)}",
-            f"{label.en}: no basis to show it. {_paths_en(ways)}",
-            ways=ways,
-        )
-    shown_ja, shown_en = TIERS[tier]
-    ja = "、".join(f"{basis.label_ja}（{basis.article_ja}）" for basis in bases)
-    en = "; ".join(f"{basis.label_en} ({basis.article_en})" for basis in bases)
-    return Explanation(
-        category, tier, f"{label.ja}：{shown_ja}。根拠：{ja}", f"{label.en}: {shown_en}. Basis: {en}", bases
-    )
+    ways = tuple(ways_to_see(policy, reader, category, held))
+    own = tier > held
+    ja = _Voice(policy, reader, "ja").explain(category, tier, bases, ways, own=own)
+    en = _Voice(policy, reader, "en").explain(category, tier, bases, ways, own=own)
+    return Explanation(category, tier, own, ja, en, bases, ways)
 
 
 def explain_all(decisions: Decisions, person_id: int) -> tuple[Explanation, ...]:
@@ -57,28 +61,63 @@ def explain_all(decisions: Decisions, person_id: int) -> tuple[Explanation, ...]
     return tuple(explain(decisions, person_id, category) for category in CATEGORIES)
 
 
-def ways_to_see(policy: Policy, reader: Reader, category: Category) -> tuple[Basis, ...]:
-    """Return the bases by which a reader of this role and agency could ever see the category, for any person."""
-    place = POSITION[category]
-    return tuple(
-        _way(policy, row)
-        for row in policy.rules.basis
-        if row.vector[place] and reader.role in row.roles and reader.agency_kind in row.agency_kinds
-    )
+def ways_to_see(policy: Policy, reader: Reader, category: Category, held: Tier = Tier.NONE) -> Iterator[Way]:
+    """Give the bases that show a reader of this agency and role more than ``held`` of a category, of some person.
+
+    Nothing that is stored about anybody enters.
+    """
+    purposes = policy.rules.roles[reader.role]
+    for rule in policy.rules.basis:
+        serves = reader.role in rule.roles and reader.agency_kind in rule.agency_kinds and rule.purposes & purposes
+        if not serves or rule.kind == "own_programme" or rule.vector[POSITION[category]] <= held:
+            continue
+        if reader.purpose not in rule.purposes & purposes:
+            yield Way("purpose", rule)
+        elif rule.kind == "consent":
+            yield Way("consent", rule)
+        elif not rule.stated <= reader.stated:
+            yield Way("statement", rule)
+        else:
+            yield Way("search" if rule.attributes else "other", rule)
 
 
-def _way(policy: Policy, row: BasisRule) -> Basis:
-    law = policy.laws[row.legal]
-    return Basis(row.id, row.kind, row.ja, row.en, law.ja, law.en)
+class _Voice:
+    """The sentences of one language."""
 
+    def __init__(self, policy: Policy, reader: Reader, language: Literal["ja", "en"]) -> None:
+        self._policy, self._purposes, self._language = policy, policy.rules.roles[reader.role], language
 
-def _paths_ja(ways: tuple[Basis, ...]) -> str:
-    if not ways:
-        return "この役割では見ることができません。"
-    return f"見るには次のいずれかが必要です：{'、'.join(way.label_ja for way in ways)}"
+    def explain(
+        self, category: Category, tier: Tier, bases: tuple[Basis, ...], ways: tuple[Way, ...], *, own: bool
+    ) -> str:
+        words = self._policy.words
+        name = self._say(self._policy.label(category))
+        if tier == Tier.NONE:
+            parts = [self._say(words.sentences["withheld"], category=name)]
+        else:
+            level = self._say(words.tiers[TIER_NAMES[tier]])
+            told = self._join("bases", [self._basis(basis) for basis in bases])
+            parts = [self._say(words.sentences["own" if own else "shown"], category=name, tier=level, bases=told)]
+        if ways:
+            parts.append(self._say(words.sentences["ways"], ways=self._join("ways", map(self._way, ways))))
+        elif tier < Tier.FULL or own:
+            parts.append(self._say(words.sentences["never"]))
+        return self._join("sentences", parts)
 
+    def _basis(self, basis: Basis) -> str:
+        label, article = Label(ja=basis.label_ja, en=basis.label_en), Label(ja=basis.article_ja, en=basis.article_en)
+        named = self._policy.words.sentences["basis"]
+        return self._say(named, basis=self._say(label), article=self._say(article))
 
-def _paths_en(ways: tuple[Basis, ...]) -> str:
-    if not ways:
-        return "This role never sees it."
-    return f"One of these would be needed: {'; '.join(way.label_en for way in ways)}"
+    def _way(self, way: Way) -> str:
+        words = self._policy.words
+        purposes = [self._say(words.purposes[purpose]) for purpose in sorted(way.rule.purposes & self._purposes)]
+        basis = self._say(Label(ja=way.rule.ja, en=way.rule.en))
+        return self._say(words.ways[way.step], basis=basis, purposes=self._join("purposes", purposes))
+
+    def _say(self, label: Label, **values: str) -> str:
+        text = label.ja if self._language == "ja" else label.en
+        return text.format(**values) if values else text
+
+    def _join(self, kind: JoinName, parts: Iterable[str]) -> str:
+        return self._say(self._policy.words.between[kind]).join(parts)

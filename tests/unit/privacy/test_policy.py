@@ -4,7 +4,6 @@ import pytest
 
 from privacy.policy import (
     decide,
-    explain_all,
     load_policy,
     searchable,
     visible_facts,
@@ -263,19 +262,6 @@ def test_only_a_person_lifts_an_order(sheltered):
     sheltered.conn.exec_driver_sql("UPDATE protection SET lifted = 1")
     decisions = decide(sheltered.conn, POLICY, reader(), 1, [HANA])
     assert decisions.tier(HANA, Category.ADDRESS) == Tier.FULL
-
-
-def test_what_is_withheld_is_explained_alike_whether_it_is_there_or_not(sheltered):
-    sheltered.conn.exec_driver_sql("DELETE FROM consent WHERE mention_id IN (10, 30)")
-    decisions = decide(sheltered.conn, POLICY, reader(), 1, [HANA, TARO, 99], 2)
-    assert explain_all(decisions, HANA) == explain_all(decisions, 99)
-    sensitive = explain_all(decisions, TARO)[5]
-    assert sensitive == explain_all(decisions, HANA)[5]
-    assert "同意" in sensitive.ja
-    assert "consent" in sensitive.en
-    shown = explain_all(decisions, TARO)[0]
-    assert "個人情報の保護に関する法律 第69条第2項第1号" in shown.ja
-    assert "article 69 (2) (i)" in shown.en
 
 
 @pytest.mark.parametrize("scope", ["", "everything"])
