@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.deliveries import Delivery, RawFault, Rows, dated, pieces_of
-from connectors.numbers import UTF_8
+from connectors.numbers import UTF_8, may_hold_numbers
 from connectors.transports.files import Undated, declared_date, file_hash, is_unfinished
 from schemas.errors import ConfigurationError, SourceUnavailable
 from schemas.source import Fhir, SourceDefinition
@@ -145,12 +145,32 @@ def _lines(path: Path | None) -> Iterator[tuple[int, str]]:
     with path.open("rb") as handle:
         for line, raw in enumerate(handle, 1):
             if raw.strip():
-                yield line, raw.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+                yield line, _unescaped(raw.decode("utf-8", "replace").removeprefix("\ufeff").strip())
+
+
+def _unescaped(text: str) -> str:
+    """Write escaped letters as such: digits in or behind an escape hide an individual number."""
+    if "\\u" not in text:
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    except (json.JSONDecodeError, RecursionError):
+        return text
 
 
 def _may_hold_numbers(path: Path) -> bool:
     with path.open("rb") as handle:
-        return any(UTF_8.may_hold_numbers(b"".join(lines)) for lines in iter(lambda: handle.readlines(LOOK), []))
+        while lines := handle.readlines(LOOK):
+            raw = b"".join(lines)
+            if UTF_8.may_hold_numbers(raw):
+                return True
+            if b"\\u" in raw and may_hold_numbers(_unescaped_lines(lines)):
+                return True
+    return False
+
+
+def _unescaped_lines(lines: list[bytes]) -> str:
+    return "\n".join(_unescaped(line.decode("utf-8", "replace")) for line in lines)
 
 
 def _parse(text: str) -> Json | None:
@@ -171,7 +191,8 @@ def patient_of(resource: Json) -> str:
 
 def _ends_whole(path: Path) -> bool:
     """Tell whether the last line is whole: a newline behind it, or JSON that closes."""
-    last = ""
-    for _, text in _lines(path):
-        last = text
-    return not last or last.endswith("}")
+    last = b""
+    with path.open("rb") as handle:
+        for line in handle:
+            last = line.strip() or last
+    return not last or last.endswith(b"}")
