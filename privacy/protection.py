@@ -164,13 +164,23 @@ def _vanished_mentions(
     principal_roles: Collection[str],
     programme: str,
 ) -> tuple[frozenset[int], frozenset[int]]:
+    """Find the mentions that orders hide in records.
+
+    Those of guarded persons in other people's records and in the feed's own, those of others in hers; and, in a
+    record that is an opponent's own, whoever may be her though nothing links that mention to her: an old form of his
+    names her by the name they shared. There a birth in the same month is enough, or none stated.
+    """
     groups: defaultdict[int, set[int]] = defaultdict(set)
+    foes: defaultdict[int, set[int]] = defaultdict(set)
     for order in orders:
         if not order.cleared:
             for person in order.group:
                 groups[person] |= order.group
-    records: defaultdict[int, dict[int, tuple[int, str, str]]] = defaultdict(dict)
-    for record_id, mention_id, person_id, role, held_by in conn.execute(
+            for person in order.opponents:
+                foes[person] |= order.group
+    births = _births(conn, generation, groups)
+    records: defaultdict[int, dict[int, tuple[int, str, str, Birth]]] = defaultdict(dict)
+    for record_id, mention_id, person_id, role, held_by, year, month in conn.execute(
         text(f"""
         WITH touched AS (
             SELECT DISTINCT m.record_id FROM {id_set(conn, "ids")} s
@@ -179,26 +189,55 @@ def _vanished_mentions(
             SELECT DISTINCT m.record_id FROM {id_set(conn, "guarded")} s
             JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
         )
-        SELECT m.record_id, m.mention_id, v.person_id, v.role, v.programme
+        SELECT m.record_id, m.mention_id, v.person_id, v.role, v.programme, v.birth_year, v.birth_month
         FROM touched t JOIN sheltered h ON h.record_id = t.record_id
         JOIN mention m ON m.record_id = t.record_id
         JOIN view_mention v ON v.mention_id = m.mention_id AND {live("v")}
         """),
-        {"ids": bind_ids(person_ids), "guarded": bind_ids(groups), "g": generation},
+        {"ids": bind_ids(person_ids), "guarded": bind_ids({*groups, *foes}), "g": generation},
     ):
-        records[record_id][mention_id] = (person_id, role, held_by)
+        records[record_id][mention_id] = (person_id, role, held_by, (year, month))
     gone: set[int] = set()
     hers: set[int] = set()
     for mentions in records.values():
-        principals = {person for person, role, _ in mentions.values() if role in principal_roles}
-        owners = principals or {person for person, _, _ in mentions.values()}
-        for mention_id, (person_id, _, held_by) in mentions.items():
+        principals = {person for person, role, _, _ in mentions.values() if role in principal_roles}
+        owners = principals or {person for person, _, _, _ in mentions.values()}
+        sought = {person for owner in principals for person in foes.get(owner, ())}
+        for mention_id, (person_id, _, held_by, birth) in mentions.items():
             if person_id in groups:
                 vanishes = held_by == programme or not owners <= groups[person_id]
             else:
-                vanishes = person_id not in principals and not principals.isdisjoint(groups)
+                vanishes = person_id not in principals and (
+                    not principals.isdisjoint(groups)
+                    or any(_may_be(birth, known) for person in sought for known in births[person])
+                )
             if vanishes:
                 gone.add(mention_id)
                 if person_id in groups:
                     hers.add(mention_id)
     return frozenset(gone), frozenset(hers)
+
+
+Birth = tuple[int | None, int | None]
+"""Year and month, as far as they are known."""
+
+
+def _births(conn: Connection, generation: int, persons: Collection[int]) -> defaultdict[int, set[Birth]]:
+    """Read year and month of birth as each record has them, where it has them."""
+    found: defaultdict[int, set[Birth]] = defaultdict(set)
+    rows = conn.execute(
+        text(f"""
+        SELECT DISTINCT v.person_id, v.birth_year, v.birth_month FROM {id_set(conn, "ids")} s
+        JOIN view_mention v ON v.person_id = s.id AND {live("v")}
+        """),
+        {"ids": bind_ids(persons), "g": generation},
+    )
+    for person_id, year, month in rows:
+        if year is not None:
+            found[person_id].add((year, month))
+    return found
+
+
+def _may_be(one: Birth, other: Birth) -> bool:
+    """Whether two births may be one; an unknown part agrees with anything."""
+    return all(mine is None or theirs is None or mine == theirs for mine, theirs in zip(one, other, strict=True))

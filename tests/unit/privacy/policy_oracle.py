@@ -96,7 +96,29 @@ class Oracle:
             owners = principals or {row["person_id"] for row in beside}
             feed = mine["programme"] == self.rules.protection_programme
             return feed or bool(owners - self.company(mine["person_id"]))
-        return mine["person_id"] not in principals and any(self.guarded(person) for person in principals)
+        if mine["person_id"] in principals:
+            return False
+        return any(self.guarded(person) for person in principals) or self.may_be_hers(mine, principals)
+
+    def may_be_hers(self, mine, principals):
+        """In an opponent's own record: somebody born when a guarded person was, as far as anything is stated."""
+
+        def agree(one, other):
+            return one is None or other is None or one == other
+
+        sought = {
+            person
+            for order in self.guards
+            if not order["cleared"] and principals & order["opponents"]
+            for person in order["group"]
+        }
+        return any(
+            row["birth_year"] is not None
+            and agree(mine["birth_year"], row["birth_year"])
+            and agree(mine["birth_month"], row["birth_month"])
+            for row in self.mentions.values()
+            if row["person_id"] in sought
+        )
 
     # --- bases ---
 
@@ -124,6 +146,7 @@ class Oracle:
         for grant in spoken:
             if (
                 not self.whole(grant)
+                or self.mentions[grant["mention_id"]]["closed"]
                 or grant["category"] != category
                 or self.vanished(grant["mention_id"])
                 or any(self.defeats(no, grant, category, spoken) for no in spoken)
@@ -196,6 +219,8 @@ class Oracle:
         if not rows or not mine:
             return dict(NONE)
         tiers = self.given(rows[0])
+        if self.guarded(person) and rows[0].under_protection == "defeated":
+            return dict(NONE)
         return {**tiers, Category.ADDRESS: 0} if self.guarded(person) else tiers
 
     def of_mention(self, mention_id):
