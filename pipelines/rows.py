@@ -417,7 +417,8 @@ class _Builder:
         for mention in draft.mentions:
             mention_id = ids[mention.role.value, mention.seq]
             for number, consent in enumerate(mention.consents):
-                reference = consent.reference or f"{self._context.source_id}/{draft.record_key}/{mention_id}/{number}"
+                place = f"{mention.role.value}/{mention.seq}/{number}"
+                reference = consent.reference or f"{self._context.source_id}/{draft.record_key}/{place}"
                 out.consents += self._consent_rows(consent, record_id, mention_id, reference)
             if mention.protection is None:
                 continue

@@ -45,7 +45,7 @@ def server_delivery(definition: SourceDefinition, transport: Fhir) -> Delivery:
         pull = _Pull(definition, transport, client)
         found = {kind: list(pull.search(kind)) for kind in transport.resources}
     table = SearchTable(found)
-    as_of = f"{pull.as_of:%Y-%m-%d}"
+    as_of = f"{pull.as_of:%Y-%m-%dT%H:%M:%S}"
     return Delivery(definition, definition.id, dated(as_of, table.digest()), as_of, partial(_same, table))
 
 
