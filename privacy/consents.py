@@ -1,11 +1,11 @@
 """Which consents speak for a batch of persons, at one instant, for one reader.
 
-A grant counts when it names subject, recipient, category, purpose and day, was given by somebody entitled, and
-``from <= day < to``; without ``to`` it ends with the fiscal year of its ``from`` (``to`` is exclusive: a paper
-valid until 31 March ends at 1 April 00:00 JST). A refusal or withdrawal counts from its day on and never ends by
-itself; what it leaves open or names unintelligibly (agency, category, purpose, day) it refuses altogether. It
-defeats every grant of the same person it overlaps, older or newer, except one that is not older and whose paper
-names it. Order of arrival plays no part.
+A grant counts when it names subject, recipient, category, purpose and day, was given by somebody entitled, stands in
+a record that its source still holds, and ``from <= day < to``; without ``to`` it ends with the fiscal year of its
+``from`` (``to`` is exclusive: a paper valid until 31 March ends at 1 April 00:00 JST). A refusal or withdrawal counts
+from its day on and never ends by itself, not even with its record; what it leaves open or names unintelligibly
+(agency, category, purpose, day) it refuses altogether. It defeats every grant of the same person it overlaps, older
+or newer, except one that is not older and whose paper names it. Order of arrival plays no part.
 """
 
 from collections.abc import Collection
@@ -60,15 +60,15 @@ def live_grants(
     known = "AND c.recorded_at <= :known" if known_at is not None else ""
     statement = f"""
         WITH spoken AS (
-            SELECT v.person_id, v.mention_id, c.consent_id, c.consent_token, c.decision, c.agency_id, c.category,
-                   c.tier, c.purpose, c.valid_from, c.valid_to, c.given_by, c.supersedes_token
+            SELECT v.person_id, v.mention_id, v.closed, c.consent_id, c.consent_token, c.decision, c.agency_id,
+                   c.category, c.tier, c.purpose, c.valid_from, c.valid_to, c.given_by, c.supersedes_token
             FROM {id_set(conn, "ids")} s
             JOIN view_mention v ON v.person_id = s.id AND {live("v")}
             JOIN consent c ON c.mention_id = v.mention_id {known}
         )
         SELECT p.person_id, p.category, p.tier, p.consent_id
         FROM spoken p
-        WHERE p.decision = 'permit' AND p.agency_id = :agency AND p.purpose = :purpose
+        WHERE p.decision = 'permit' AND p.closed = 0 AND p.agency_id = :agency AND p.purpose = :purpose
           AND p.tier BETWEEN 1 AND 3 AND p.given_by IN ({", ".join(f":{name}" for name in givers)})
           AND {from_is_day} AND p.valid_from <= :day
           AND ((p.valid_to = '' AND p.valid_from >= :fiscal) OR ({to_is_day} AND :day < p.valid_to))

@@ -31,6 +31,11 @@ def masked(vector: Vector) -> Vector:
     return (*vector[:ADDRESS], 0, *vector[ADDRESS + 1 :])
 
 
+def under_protection(rule: BasisRule) -> Vector:
+    """Return what is left of a basis for a protected person."""
+    return masked(rule.vector) if rule.under_protection == "masked" else NOTHING
+
+
 @dataclass(slots=True)
 class Decisions:
     """The answer for a batch of persons; a person it was not asked about gets nothing."""
@@ -72,7 +77,7 @@ class Decisions:
         """Return the tiers of what the reader's own agency itself delivered about this person."""
         if self.own_rule is None or person_id not in self.own:
             return NOTHING
-        return masked(self.own_rule.vector) if person_id in self.shield.guarded else self.own_rule.vector
+        return under_protection(self.own_rule) if person_id in self.shield.guarded else self.own_rule.vector
 
     def best_tier(self, person_id: int, category: Category) -> Tier:
         """Return the highest tier any row of this person may reach, own programme included."""
@@ -166,9 +171,10 @@ def decide(
         )
         published, own = _published(conn, generation, person_ids, reader.agency_id, shield)
         if consent_rule is not None:
-            grants = _grants(conn, policy, reader, generation, published, shield=shield, known_at=known_at)
+            spoken_for = published if consent_rule.under_protection == "masked" else published - shield.guarded
+            grants = _grants(conn, policy, reader, generation, spoken_for, shield=shield, known_at=known_at)
     common = _merge(row.vector for row in common_rules)
-    guarded = masked(_merge(row.vector for row in common_rules if row.under_protection == "masked"))
+    guarded = _merge(under_protection(row) for row in common_rules)
     decisions = Decisions(
         policy,
         reader,

@@ -135,6 +135,17 @@ def test_a_withdrawal_is_lifted_only_by_a_later_consent_that_names_it(world):
     assert len(basis.consents) == 1
 
 
+def test_a_consent_ends_with_its_record_and_a_withdrawal_does_not(world):
+    """What the source no longer holds permits nothing: the row of the desk's sheet was taken out."""
+    world.mention(10, HANA, 100)
+    world.mention(11, HANA, 101, closed=1)
+    world.consent(11, "identity", token=1)
+    world.consent(10, "assessment", token=2)
+    assert tiers(world, reader()) == {"assessment": 3}
+    world.consent(11, "assessment", "withdraw", token=3)
+    assert tiers(world, reader()) == {}
+
+
 def test_a_refusal_leaves_statute_and_own_programme(world):
     world.mention(10, HANA, 100, agency="desk")
     world.consent(10, decision="refuse", category="", purpose="", agency_id="")
@@ -202,6 +213,22 @@ def test_an_order_outlives_its_end_and_takes_the_address(sheltered):
     own = decide(sheltered.conn, POLICY, reader("kodomo", "agency_worker"), 1, [HANA])
     assert own.best_tier(HANA, Category.IDENTITY) == Tier.FULL
     assert own.best_tier(HANA, Category.ADDRESS) == Tier.NONE
+
+
+@pytest.mark.parametrize(("basis", "left"), [("own_programme", "best_tier"), ("consent", "tier")])
+def test_a_site_may_let_protection_defeat_a_basis(sheltered, tmp_path, basis, left):
+    text = (PACKAGED / "rules.toml").read_text("utf-8")
+    begin = text.index(f'id = "{basis}"')
+    (tmp_path / "rules.toml").write_text(
+        text[:begin] + text[begin:].replace('under_protection = "masked"', 'under_protection = "defeated"', 1),
+        "utf-8",
+    )
+    who = reader("kodomo", "agency_worker", "own_programme") if basis == "own_programme" else reader()
+    shown = [
+        getattr(decide(sheltered.conn, policy, who, 1, [HANA]), left)(HANA, Category.IDENTITY)
+        for policy in (POLICY, load_policy(tmp_path))
+    ]
+    assert shown == [Tier.FULL, Tier.NONE]
 
 
 def test_she_is_absent_from_the_household_that_ever_held_him(sheltered):

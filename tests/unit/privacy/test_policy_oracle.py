@@ -50,9 +50,10 @@ def plans(draw, dense=False):
         st.booleans(),
         st.sampled_from(["elderly", "elderly", "protection"]),
         st.lists(mention, min_size=1, max_size=3).map(tuple),
+        st.sampled_from([False] * 7 + [True]),
     )
     records = tuple(draw(st.lists(record, min_size=4 if dense else 1, max_size=5)))
-    number = sum(len(mentions) for *_, mentions in records)
+    number = sum(len(mentions) for *_, mentions, _ in records)
     some = st.integers(0, number - 1)
     categories = st.sampled_from([str(category) for category in Category])
     fact = st.tuples(some, categories, st.none() | some, SPAN)
@@ -123,8 +124,8 @@ CONSENT = {
 }
 ONLY_NOTES = Plan(
     records=(
-        ("desk", False, "elderly", ((1, "subject", ALWAYS),)),
-        ("kaigo", False, "elderly", ((2, "subject", ALWAYS),)),
+        ("desk", False, "elderly", ((1, "subject", ALWAYS),), False),
+        ("kaigo", False, "elderly", ((2, "subject", ALWAYS),), False),
     ),
     facts=((1, "notes", None, ALWAYS),),
     members=((1, 1, "02", False, ALWAYS), (1, 2, "02", False, ALWAYS)),
@@ -151,7 +152,7 @@ def write(conn, plan, without=frozenset()):
     world = World(conn)
     number = 0
     owner = {}
-    for record_id, (agency, sensitive, programme, mentions) in enumerate(plan.records, 1):
+    for record_id, (agency, sensitive, programme, mentions, closed) in enumerate(plan.records, 1):
         for person, role, (g_from, g_to) in mentions:
             owner[number] = (person, agency)
             if ("mention", number) not in without:
@@ -163,6 +164,7 @@ def write(conn, plan, without=frozenset()):
                     role,
                     sensitive=int(sensitive),
                     programme=programme,
+                    closed=int(closed),
                     g_from=g_from,
                     g_to=g_to,
                 )
