@@ -135,13 +135,13 @@ def _dangerous_households(
         WITH touched AS (
             SELECT DISTINCT b.household_id FROM {id_set(conn, "ids")} s
             JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
-        ), threatened AS (
-            SELECT DISTINCT b.household_id FROM {id_set(conn, "opponents")} s
-            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
         )
         SELECT DISTINCT m.household_id, m.person_id
-        FROM touched t JOIN threatened h ON h.household_id = t.household_id
-        JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
+        FROM touched t JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
+        WHERE EXISTS (
+            SELECT 1 FROM view_member o WHERE o.household_id = t.household_id AND o.g_from <= :g
+              AND o.person_id IN (SELECT id FROM {id_set(conn, "opponents")} x)
+        )
         """),
         {"ids": bind_ids(person_ids), "opponents": bind_ids(opponents), "g": generation},
     ):
@@ -178,31 +178,34 @@ def _vanished_mentions(
                 groups[person] |= order.group
             for person in order.opponents:
                 foes[person] |= order.group
-    births = _births(conn, generation, groups)
     records: defaultdict[int, dict[int, tuple[int, str, str, Birth]]] = defaultdict(dict)
     for record_id, mention_id, person_id, role, held_by, year, month in conn.execute(
         text(f"""
         WITH touched AS (
             SELECT DISTINCT m.record_id FROM {id_set(conn, "ids")} s
             JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
-        ), sheltered AS (
-            SELECT DISTINCT m.record_id FROM {id_set(conn, "guarded")} s
-            JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
         )
         SELECT m.record_id, m.mention_id, v.person_id, v.role, v.programme, v.birth_year, v.birth_month
-        FROM touched t JOIN sheltered h ON h.record_id = t.record_id
-        JOIN mention m ON m.record_id = t.record_id
+        FROM touched t JOIN mention m ON m.record_id = t.record_id
         JOIN view_mention v ON v.mention_id = m.mention_id AND {live("v")}
+        WHERE EXISTS (
+            SELECT 1 FROM mention n JOIN view_mention w ON w.mention_id = n.mention_id AND {live("w")}
+            WHERE n.record_id = t.record_id AND w.person_id IN (SELECT id FROM {id_set(conn, "parties")} x)
+        )
         """),
-        {"ids": bind_ids(person_ids), "guarded": bind_ids({*groups, *foes}), "g": generation},
+        {"ids": bind_ids(person_ids), "parties": bind_ids({*groups, *foes}), "g": generation},
     ):
         records[record_id][mention_id] = (person_id, role, held_by, (year, month))
+    heads = {
+        person for mentions in records.values() for person, role, _, _ in mentions.values() if role in principal_roles
+    }
+    births = _births(conn, generation, {person for head in heads for person in foes[head]})
     gone: set[int] = set()
     hers: set[int] = set()
     for mentions in records.values():
         principals = {person for person, role, _, _ in mentions.values() if role in principal_roles}
         owners = principals or {person for person, _, _, _ in mentions.values()}
-        sought = {person for owner in principals for person in foes.get(owner, ())}
+        sought = {person for owner in principals for person in foes[owner]}
         for mention_id, (person_id, _, held_by, birth) in mentions.items():
             if person_id in groups:
                 vanishes = held_by == programme or not owners <= groups[person_id]
@@ -225,6 +228,8 @@ Birth = tuple[int | None, int | None]
 def _births(conn: Connection, generation: int, persons: Collection[int]) -> defaultdict[int, set[Birth]]:
     """Read year and month of birth as each record has them, where it has them."""
     found: defaultdict[int, set[Birth]] = defaultdict(set)
+    if not persons:
+        return found
     rows = conn.execute(
         text(f"""
         SELECT DISTINCT v.person_id, v.birth_year, v.birth_month FROM {id_set(conn, "ids")} s
