@@ -219,7 +219,11 @@ class Delivery:
         return self._inspection
 
     def parts(self, size: int) -> Iterator[Part]:
-        """Cut the delivery into parts of about ``size`` rows, for ``read_part``; none of a delivery that is held."""
+        """Cut the delivery into parts for ``read_part``; none of a delivery that is held.
+
+        A part holds at most ``size`` rows and faults each, or up to 65 more where a file must not be cut inside a
+        quoted cell.
+        """
         self.inspect()
         if self._table is None:
             return

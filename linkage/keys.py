@@ -98,16 +98,11 @@ def query_keys(
 
 
 def _add(tokens: dict[str, str], aliases: list[tuple[str, str]], further: list[dict[str, str]]) -> None:
-    seen = set(tokens.items())
     for keys in further:
         for item in keys.items():
-            if item in seen:
-                continue
-            seen.add(item)
-            if item[0] in tokens:
+            known = tokens.setdefault(*item)
+            if known != item[1] and item not in aliases:
                 aliases.append(item)
-            else:
-                tokens[item[0]] = item[1]
 
 
 def _parts(full: str, family: str, given: str) -> tuple[str, str]:

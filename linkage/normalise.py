@@ -35,7 +35,6 @@ _LONG_O = re.compile(f"(?<=[{_O_ROW}])[ウオー]+")
 _LONG = re.compile("ー+")
 _LENGTHENS = frozenset(("", *"ウゥオォーァィェ"))
 """With these a given name may change how the end of the family name is read."""
-_SPACES = " \u3000"
 _DIGITS = re.compile(r"[^0-9]+")
 _KANJI_DIGITS = {letter: value for value, letter in enumerate("〇一二三四五六七八九")}
 _CHOME = re.compile("([〇一二三四五六七八九十]+)(?=丁目)")
@@ -118,14 +117,7 @@ def written_whole(full: str, family: str, given: str) -> Written:
 
 
 def _is_joined(full: str, family: str, given: str) -> bool:
-    at = len(family)
-    return (
-        0 < at < len(full) - 1
-        and full[at] in _SPACES
-        and len(full) == at + 1 + len(given)
-        and full.startswith(family)
-        and full.endswith(given)
-    )
+    return bool(family and given) and full in (f"{family}　{given}", f"{family} {given}")
 
 
 def exact_name(text: str) -> str:
