@@ -13,6 +13,7 @@ of RFC 6962 §2.1. ``VKEY`` is the log's public key, ``name+id+key``, from whom 
 
 import argparse
 import hashlib
+import re
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ HASH = 32
 ED25519 = 0x01
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_PARTIAL = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})\.p/([0-9]{1,3})")
 
 
 class Mismatch(Exception):
@@ -437,19 +439,19 @@ def _check_strays(directory: Path, known: set[str], roots: dict[int, list[bytes]
         name = path.relative_to(directory).as_posix()
         if name in known or path.is_dir() or path.name.startswith("."):
             continue
-        stem, partial, width = name.rpartition(".p/")
-        level, _, groups = stem.removeprefix("tile/").partition("/")
-        if not partial or not width.isdigit() or not (level == "entries" or level.isdigit()):
+        partial = _PARTIAL.fullmatch(name)
+        if partial is None:
             yield Finding(name, "belongs to no checkpointed size")
             continue
-        index = int("".join(group.removeprefix("x") for group in groups.split("/")) or "0")
-        hashes = roots.get(0 if level == "entries" else int(level), [])[index * TILE : index * TILE + int(width)]
+        level, groups, width = partial[1], partial[2], int(partial[3])
+        start = int(groups.replace("x", "").replace("/", "")) * TILE
+        hashes = roots.get(0 if level == "entries" else int(level), [])[start : start + width]
         raw = path.read_bytes()
         try:
             found = [leaf_hash(entry) for entry in split_bundle(raw)] if level == "entries" else None
         except Mismatch:
             found = []
-        if len(hashes) != int(width) or (raw != b"".join(hashes) if found is None else found != hashes):
+        if len(hashes) != width or (raw != b"".join(hashes) if found is None else found != hashes):
             yield Finding(name, "an earlier partial tile does not fit the log")
 
 

@@ -109,6 +109,14 @@ def test_an_added_file_is_found(kept):
     assert faults(kept) == [Fault.LOG_CHANGED]
 
 
+@pytest.mark.parametrize("name", ["note", "tile/0/abc.p/3", "tile/x/000.p/3", "tile/0/000.p/²", "tile/entries/7.p/0"])
+def test_an_added_file_of_any_name_is_found(kept, name):
+    path = kept.dir / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    assert [finding.where for finding in audit.verify(kept.engine, kept.dir, kept.key).findings] == [name]
+
+
 @pytest.mark.parametrize("leaf", [0, 255, 529])
 @pytest.mark.parametrize("table", [act, outbox])
 def test_a_deleted_act_is_found(kept, leaf, table):
