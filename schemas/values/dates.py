@@ -49,6 +49,7 @@ _WRITTEN = re.compile(
 )
 _DIGITS = re.compile(r"^(?P<era>[MTSHR])?(?P<digits>\d+)$")
 _PLAIN = re.compile(r"([1-9][0-9]{3})[-/]([0-9]{2})[-/]([0-9]{2})")
+_PLAIN_ERA = re.compile(r"(明治|大正|昭和|平成|令和)([0-9]{1,2})年([0-9]{1,2})月([0-9]{1,2})日")
 """How most dates come; read without a look at the other ways."""
 _TIME = re.compile(r"(?<=\d)[Tt\s]\s*\d{1,2}:\d{2}.*$")
 _WEEKDAY = re.compile(r"\([月火水木金土日](?:曜日?)?\)")
@@ -71,9 +72,9 @@ def parse_date(text: str, *, era: bool = True) -> PartialDate:
     """
     if plain := _PLAIN.fullmatch(text):
         return _partial("", int(plain[1]), int(plain[2]), int(plain[3]), approximate=False, original=text)
-    folded = _WEEKDAY.sub("", _TIME.sub("", unicodedata.normalize("NFKC", text).strip()))
-    folded = folded.replace(" ", "")
-    folded = folded.replace("年月日", "") if folded.endswith("年月日") else folded
+    if plain := _PLAIN_ERA.fullmatch(text):
+        return _partial(plain[1], int(plain[2]), int(plain[3]), int(plain[4]), approximate=False, original=text)
+    folded = text if text.isascii() and text.isdecimal() else _folded(text)
     if folded in _UNKNOWN or not folded.strip("0-/.") or _NO_DIGIT_KNOWN.match(folded):
         return PartialDate("", "unknown", text)
     if "から" in folded or "~" in folded or "〜" in folded:
@@ -84,6 +85,12 @@ def parse_date(text: str, *, era: bool = True) -> PartialDate:
         raise ValueError("not a date")
     era_name, year, month, day, approximate = found
     return _partial(era_name, year, month, day, approximate=approximate, original=text)
+
+
+def _folded(text: str) -> str:
+    """Fold width; spaces, the time of day, the weekday and the words of an empty form go."""
+    folded = _WEEKDAY.sub("", _TIME.sub("", unicodedata.normalize("NFKC", text).strip())).replace(" ", "")
+    return folded.replace("年月日", "") if folded.endswith("年月日") else folded
 
 
 _Parts = tuple[str, int, int, int, bool]
@@ -117,7 +124,7 @@ def _from_words(folded: str) -> _Parts | None:
     if match is None:
         return None
     rest = match["rest"]
-    for word in _APPROXIMATE:
+    for word in _APPROXIMATE if approximate else ():
         rest = rest.replace(word, "")
     if rest.strip("()の生まれ日"):
         return None
