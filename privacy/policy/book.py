@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from schemas.errors import ConfigurationError
 from schemas.tables import SEARCH_KINDS
-from schemas.vocabulary import AgencyKind, Category, MentionRole, Purpose, StaffRole, Tier
+from schemas.vocabulary import AgencyKind, Category, MentionRole, Programme, Purpose, StaffRole, Tier
 from schemas.workspace import Settings, read_toml
 
 PACKAGED = Path(__file__).parent / "data"
@@ -71,9 +71,14 @@ class Search(Settings):
 
 
 class Fields(Settings):
-    """Keys of a fact's detail whose category is not the fact's own."""
+    """What beside the category ``address`` may tell a place."""
 
     address: frozenset[str]
+    """Keys of a fact's detail that follow ``address``."""
+    plain: frozenset[str]
+    """Keys that can tell no place: all there is of a protected person."""
+    placed: frozenset[Programme]
+    """Programmes whose agencies are a place themselves."""
 
 
 class Rules(Settings):

@@ -102,6 +102,11 @@ class Decisions:
         """
         return agency_id == self.reader.agency_id or person_id not in self.shield.quiet
 
+    def unnamed(self, person_id: int, agency_id: str, programme: str) -> bool:
+        """Tell whether naming an agency would tell where a protected person is: her child's school, her hospital."""
+        placed = programme in self.policy.rules.fields.placed and agency_id != self.reader.agency_id
+        return placed and person_id in self.shield.guarded
+
     def absent(self, person_id: int) -> bool:
         """Tell whether no trace of this person may reach the reader: unknown, hidden and ungranted look alike."""
         return not any(self.vector(person_id)) and not any(self.own_vector(person_id))

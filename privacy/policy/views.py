@@ -146,8 +146,9 @@ def visible_mentions(conn: Connection, decisions: Decisions, person_ids: Collect
     """Return the mentions of these persons that exist for the reader, withheld parts removed.
 
     A mention whose mere participation is sensitive exists only with at least pointer on ``sensitive``. Agency, source
-    and programme are empty unless participation is at least pointer; the role needs summary. Free text of such a
-    mention needs ``sensitive`` in full, too. That somebody's free text stays with its author shows like no text.
+    and programme are empty unless participation is at least pointer; the role needs summary. A school or hospital of
+    a protected person has no name. Free text of a sensitive mention needs ``sensitive`` in full, too; that somebody's
+    free text stays with its author shows like no text.
     """
     seen: list[SeenMention] = []
     for row in _live_mentions(conn, decisions, person_ids):
@@ -160,13 +161,14 @@ def visible_mentions(conn: Connection, decisions: Decisions, person_ids: Collect
         if (row.sensitive and not known) or not (known or opened):
             continue
         names = identity >= Tier.SUMMARY
+        named = known and not decisions.unnamed(row.person_id, row.agency_id, row.programme)
         seen.append(
             SeenMention(
                 row.mention_id,
                 row.person_id,
                 row.role if known >= Tier.SUMMARY else "",
-                row.source_id if known else "",
-                row.agency_id if known else "",
+                row.source_id if named else "",
+                row.agency_id if named else "",
                 row.programme if known else "",
                 row.sensitive,
                 row.identity_version if names else None,
@@ -195,7 +197,8 @@ def _live_facts(
         text(f"""
         SELECT f.fact_id, f.person_id, f.mention_id, f.source_id, f.source_agency_id, f.as_of, f.kind, f.category,
                f.programme, f.code, f.level, f.status, f.valid_from, f.valid_to, f.agency_id, f.detail,
-               f.other_mention_id, o.person_id AS other_person_id, o.agency_id AS other_agency_id, v.sensitive
+               f.other_mention_id, o.person_id AS other_person_id, o.agency_id AS other_agency_id, v.sensitive,
+               v.programme AS held_by
         FROM {id_set(conn, "ids")} s
         JOIN view_fact f ON f.person_id = s.id AND {live("f")}
         JOIN view_mention v ON v.mention_id = f.mention_id AND {live("v")}
@@ -231,14 +234,16 @@ def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection
         if tier < Tier.SUMMARY or unheard:
             continue
         full = tier == Tier.FULL
+        guarded = row.person_id in decisions.shield.guarded
         elsewhere = row.agency_id not in {"", row.source_agency_id}
+        unnamed = decisions.unnamed(row.person_id, row.source_agency_id, row.held_by)
         seen.append(
             SeenFact(
                 row.fact_id,
                 row.person_id,
                 row.mention_id,
-                row.source_id,
-                row.source_agency_id,
+                "" if unnamed else row.source_id,
+                "" if unnamed else row.source_agency_id,
                 row.as_of,
                 row.kind,
                 Category(row.category),
@@ -248,20 +253,22 @@ def visible_facts(conn: Connection, decisions: Decisions, person_ids: Collection
                 row.status,
                 row.valid_from if full else row.valid_from[:7],
                 row.valid_to if full else row.valid_to[:7],
-                "" if elsewhere and row.person_id in decisions.shield.guarded else row.agency_id,
+                "" if guarded and (elsewhere or unnamed) else row.agency_id,
                 row.other_person_id,
-                _detail(decisions, row.detail, vector[ADDRESS], full=full),
+                _detail(decisions, row.detail, vector[ADDRESS], full=full, guarded=guarded),
                 Tier(tier),
             )
         )
     return seen
 
 
-def _detail(decisions: Decisions, detail: str, address: int, *, full: bool) -> dict[str, str]:
-    places = decisions.policy.rules.fields.address
+def _detail(decisions: Decisions, detail: str, address: int, *, full: bool, guarded: bool) -> dict[str, str]:
+    fields = decisions.policy.rules.fields
     shown: dict[str, str] = {}
     for key, value in sorted(json.loads(detail or "{}").items()):
-        if key in places and address < (Tier.FULL if full else Tier.SUMMARY):
+        if (key in fields.address and address < (Tier.FULL if full else Tier.SUMMARY)) or (
+            guarded and key not in fields.plain
+        ):
             continue
         shown[key] = str(value) if full else WHOLE_DAY.sub(r"\1", str(value))
     return shown
@@ -271,12 +278,15 @@ def visible_pointers(conn: Connection, decisions: Decisions, person_ids: Collect
     """Return which agencies know something, per person and category, where the reader has at least pointer."""
     seen: set[Pointer] = set()
     for row in _live_mentions(conn, decisions, person_ids):
+        if decisions.unnamed(row.person_id, row.agency_id, row.programme):
+            continue
         vector = decisions.mention_vector(row.person_id, row.mention_id, row.agency_id)
         if _participation(vector, row.sensitive):
             category = Category.SENSITIVE if row.sensitive else Category.PARTICIPATION
             seen.add(Pointer(row.person_id, category, row.agency_id))
     for fact, vector, _ in _live_facts(conn, decisions, person_ids):
-        if _participation(vector, fact.sensitive):
+        unnamed = decisions.unnamed(fact.person_id, fact.source_agency_id, fact.held_by)
+        if _participation(vector, fact.sensitive) and not unnamed:
             seen.add(Pointer(fact.person_id, Category(fact.category), fact.source_agency_id))
     return sorted(seen)
 

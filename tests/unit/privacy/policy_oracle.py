@@ -260,8 +260,8 @@ class Oracle:
                 found.add(mention_id)
         return found
 
-    def seen_facts(self, persons):
-        seen = {}
+    def facts(self, persons):
+        """The facts that exist for the reader, each with its mention's tiers and its own."""
         for fact in self.rows["view_fact"]:
             mention = self.mentions.get(fact["mention_id"])
             if not self.lives(fact) or fact["person_id"] not in persons or mention is None:
@@ -277,10 +277,33 @@ class Oracle:
                 or not self.of_mention(other)[Category.MEMBERSHIP]
             ):
                 continue
+            if tier:
+                yield fact, mention, tiers, tier
+
+    def unnamed(self, mention):
+        place = mention["programme"] in {"education", "medical"} and mention["agency_id"] != self.reader.agency_id
+        return place and self.guarded(mention["person_id"])
+
+    def seen_facts(self, persons):
+        seen = {}
+        for fact, mention, _, tier in self.facts(persons):
             if fact["category"] == Category.NOTES and not self.hears(fact["mention_id"]):
                 continue
             if tier >= Tier.SUMMARY:
-                seen[fact["fact_id"]] = (tier, fact["valid_from"][: 10 if tier == Tier.FULL else 7])
+                agency = "" if self.unnamed(mention) else fact["source_agency_id"]
+                seen[fact["fact_id"]] = (tier, fact["valid_from"][: 10 if tier == Tier.FULL else 7], agency)
+        return seen
+
+    def seen_pointers(self, persons):
+        seen = set()
+        known = {True: Category.SENSITIVE, False: Category.PARTICIPATION}
+        for mention_id, row in self.mentions.items():
+            category = known[bool(row["sensitive"])]
+            if row["person_id"] in persons and self.of_mention(mention_id)[category] and not self.unnamed(row):
+                seen.add((row["person_id"], category, row["agency_id"]))
+        for fact, mention, tiers, _ in self.facts(persons):
+            if tiers[known[bool(mention["sensitive"])]] and not self.unnamed(mention):
+                seen.add((fact["person_id"], Category(fact["category"]), fact["source_agency_id"]))
         return seen
 
     def seen_members(self):

@@ -231,6 +231,32 @@ def test_a_site_may_let_protection_defeat_a_basis(sheltered, tmp_path, basis, le
     assert shown == [Tier.FULL, Tier.NONE]
 
 
+def test_neither_school_nor_hospital_of_the_protected_has_a_name(sheltered):
+    sheltered.mention(32, MIO, 320, agency="gakko", programme="education")
+    sheltered.mention(23, TARO, 230, agency="gakko", programme="education")
+    detail = '{"days": "12", "school": "A", "camp": "B", "lead": "kikan"}'
+    for number, (mention, person) in enumerate(((32, MIO), (23, TARO)), 1):
+        sheltered.fact(number, mention, person, agency="gakko", detail=detail)
+        for category in ("participation", "assessment"):
+            sheltered.consent(30 if person == MIO else 20, category, token=person)
+    decisions = decide(sheltered.conn, POLICY, reader(), 1, [MIO, TARO])
+    mentions = {row.mention_id: row for row in visible_mentions(sheltered.conn, decisions, [MIO, TARO])}
+    assert [(mentions[number].agency_id, mentions[number].source_id) for number in (32, 23)] == [
+        ("", ""),
+        ("gakko", "gakko_source"),
+    ]
+    hers, his = visible_facts(sheltered.conn, decisions, [MIO, TARO])[::-1]
+    assert (hers.source_agency_id, hers.source_id, hers.detail) == ("", "", {"days": "12"})
+    assert (his.source_agency_id, his.detail) == (
+        "gakko",
+        {"camp": "B", "days": "12", "lead": "kikan", "school": "A"},
+    )
+    pointers = {(row.person_id, row.agency_id) for row in visible_pointers(sheltered.conn, decisions, [MIO, TARO])}
+    assert (TARO, "gakko") in pointers
+    assert (MIO, "gakko") not in pointers
+    assert (MIO, "kodomo") in pointers
+
+
 def test_she_is_absent_from_the_household_that_ever_held_him(sheltered):
     everyone = [HANA, TARO, MIO, UME]
     decisions = decide(sheltered.conn, POLICY, reader(), 1, everyone)

@@ -48,7 +48,7 @@ def plans(draw, dense=False):
     record = st.tuples(
         st.sampled_from(AGENCIES),
         st.booleans(),
-        st.sampled_from(["elderly", "elderly", "protection"]),
+        st.sampled_from(["elderly", "elderly", "education", "protection"]),
         st.lists(mention, min_size=1, max_size=3).map(tuple),
         st.sampled_from([False] * 7 + [True]),
     )
@@ -264,9 +264,10 @@ def test_sql_and_oracle_agree(engine, plan, who, generation, found_by):
         for mention_id, row in oracle.mentions.items():
             vector = decisions.mention_vector(row["person_id"], mention_id, row["agency_id"])
             assert vector == tuple(oracle.of_mention(mention_id).values())
-        assert {fact.fact_id: (int(fact.tier), fact.valid_from) for fact in seen["facts"]} == oracle.seen_facts(
-            PERSONS
-        )
+        facts = {fact.fact_id: (int(fact.tier), fact.valid_from, fact.source_agency_id) for fact in seen["facts"]}
+        assert facts == oracle.seen_facts(PERSONS)
+        pointers = {(row.person_id, row.category, row.agency_id) for row in seen["pointers"]}
+        assert pointers == oracle.seen_pointers(PERSONS)
         assert notes(seen) == oracle.seen_notes(PERSONS)
         searches = {"place": ("birth_date", "town_lot"), "name": ("name_exact", "phone")}
         for name, kinds in searches.items():
