@@ -1,5 +1,6 @@
 """Worker processes: they map, key and seal, and hand rows back in order. Keys reach them in memory only."""
 
+import gc
 import os
 import threading
 from collections import deque
@@ -18,12 +19,17 @@ Made = TypeVar("Made")
 IN_FLIGHT = 3
 """Batches waiting per worker: enough to keep it busy, few enough to bound memory."""
 
+GARBAGE = 100_000
+"""New objects between two looks for cycles: a batch makes tens of thousands and none of them in a cycle."""
+
 _preparer: Preparer | None = None
 
 
 def _begin(material: KeyMaterial, definitions: dict[str, SourceDefinition]) -> None:
     global _preparer  # noqa: PLW0603 - one per worker process, set once when it starts
     _preparer = Preparer(Keyring.from_material(material), definitions)
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
