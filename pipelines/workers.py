@@ -60,8 +60,7 @@ class Workers:
     def start(self) -> None:
         """Start the worker processes, once; with a count of 0 everything stays in this process."""
         if self._pool is None and self._count > 0:
-            context = get_context("forkserver")
-            context.set_forkserver_preload(["pipelines.rows"])
+            context = get_context("spawn")  # a fork server's socket below a deep workspace has too long a path
             self._pool = ProcessPoolExecutor(
                 self._count,
                 mp_context=context,

@@ -131,7 +131,13 @@ def test_requirements_name_no_index() -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name.endswith(".ja.md")], ids=lambda page: page.name)
 def test_a_japanese_page_has_the_sections_of_its_english_twin(page: Path) -> None:
     twin = page.with_name(page.name.replace(".ja.md", ".md"))
-    assert [level for level, _ in headings(page)] == [level for level, _ in headings(twin)]
+    assert [level for level, _ in written(page)] == [level for level, _ in written(twin)]
+
+
+def written(page: Path) -> list[tuple[int, str]]:
+    """Headings that people wrote; the reference of keys is generated, in English only."""
+    found = headings(page)
+    return [(level, title) for level, title in found if level < 4 and not title.endswith(".toml`")]
 
 
 @pytest.mark.parametrize("name", ["operator.md", "operator.ja.md"])
