@@ -142,7 +142,7 @@ readers = st.builds(
     purpose=st.sampled_from(["consultation", "consultation", "consultation", "own_programme", "subject_access"]),
     stated=st.sampled_from([frozenset({"present", "reason"}), frozenset({"request", "reason"}), frozenset()]),
 )
-quick = settings(  # the same examples in every run; `make test-long` searches on
+quick = settings(  # the same examples in every run: a suite that passes passes again
     derandomize=True,
     deadline=None,
     max_examples=200,
@@ -383,11 +383,23 @@ def silent(seen, hears):
     return {**seen, "mentions": mentions, "facts": facts}
 
 
+def rehomed(consents, oracle, gone, home):
+    """Hang refusals of hidden mentions on another mention of the same person."""
+    for row in map(dict, consents):
+        mention = row["mention"]
+        if row["decision"] != "permit" and ("mention", mention) in gone and mention in oracle.mentions:
+            row["mention"] = home.get(oracle.mentions[mention]["person_id"], mention)
+        yield tuple(row.items())
+
+
 @quick
 @given(plan=plans(dense=True), who=readers, found_by=st.sampled_from([0, 2]))
 @example(plan=ONLY_NOTES, who=reader(), found_by=0)
 def test_a_hidden_person_leaves_no_trace(engine, plan, who, found_by):
-    """Worlds with and without the absent protected: everything but free text that stays with its author is equal."""
+    """Worlds with and without the absent protected: everything but free text that stays with its author is equal.
+
+    What another person refused in a record of hers is his refusal, not hers, and stands in both worlds.
+    """
     plan = replace(plan, moved=())
     with engine.connect() as conn:
         world = write(conn, plan)
@@ -401,7 +413,8 @@ def test_a_hidden_person_leaves_no_trace(engine, plan, who, found_by):
         gone = {("mention", m) for m in hers} | {("member", person) for person in hidden}
         gone |= {("mention", m) for m in oracle.mentions if oracle.vanished(m)}
         gone |= {("order", number) for number in range(1, len(plan.orders) + 1)}
-        write(conn, plan, gone)
+        home = {row["person_id"]: m for m, row in oracle.mentions.items() if ("mention", m) not in gone}
+        write(conn, replace(plan, consents=tuple(rehomed(plan.consents, oracle, gone, home))), gone)
         without = everything(conn, who, 1, found_by)
         conn.rollback()
         assert with_her == silent(without, oracle.hears)
