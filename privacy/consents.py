@@ -39,12 +39,11 @@ def live_grants(
     fiscal_from: str,
     given_by: Collection[str],
     unheard: Collection[int] = (),
-    unheard_refusals: Collection[int] = (),
     known_at: str | None = None,
 ) -> list[Grant]:
     """Return every live, undefeated grant to one agency for one purpose; one statement for the whole batch.
 
-    ``unheard`` are mention ids whose grants do not count, ``unheard_refusals`` those whose refusals do not.
+    ``unheard`` are mention ids whose grants do not count; what was refused there is refused all the same.
     ``known_at`` (UTC, ISO) leaves out what was recorded later, to replay an old decision.
     """
     givers = {f"giver{n}": giver for n, giver in enumerate(sorted(given_by))}
@@ -80,10 +79,10 @@ def live_grants(
               AND (d.purpose = :purpose OR d.purpose NOT IN ({listed("purpose", Purpose)}))
               AND (d.category = p.category OR d.category NOT IN ({listed("category", Category)}))
               AND NOT {refused_later}
-              AND d.mention_id NOT IN (SELECT id FROM {id_set(conn, "silent")} w)
               AND NOT ({named_later} AND EXISTS (
                 SELECT 1 FROM spoken n
                 WHERE n.person_id = p.person_id AND n.decision = 'permit'
+                  AND n.mention_id NOT IN (SELECT id FROM {id_set(conn, "unheard")} u)
                   AND n.consent_token = p.consent_token AND n.supersedes_token = d.consent_token)))
         ORDER BY p.person_id, p.consent_id
     """
@@ -95,7 +94,6 @@ def live_grants(
         "day": day,
         "fiscal": fiscal_from,
         "unheard": bind_ids(unheard),
-        "silent": bind_ids(unheard_refusals),
         **givers,
         **{f"purpose{n}": str(purpose) for n, purpose in enumerate(Purpose)},
         **{f"category{n}": str(category) for n, category in enumerate(Category)},

@@ -40,8 +40,6 @@ class Shield:
     dangerous: dict[int, frozenset[int]] = field(default_factory=dict)
     quiet: frozenset[int] = frozenset()
     vanished: frozenset[int] = frozenset()
-    vanished_guarded: frozenset[int] = frozenset()
-    """Those of ``vanished`` that mention a guarded person."""
 
 
 def raise_shield(
@@ -63,10 +61,10 @@ def raise_shield(
         return Shield()
     guarded = frozenset(person for order in orders if not order.cleared for person in order.group)
     dangerous, quiet = _dangerous_households(conn, generation, person_ids, orders)
-    vanished, hers = _vanished_mentions(
+    vanished = _vanished_mentions(
         conn, generation, person_ids, orders, principal_roles=principal_roles, programme=programme
     )
-    return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished, hers)
+    return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished)
 
 
 def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
@@ -163,7 +161,7 @@ def _vanished_mentions(
     *,
     principal_roles: Collection[str],
     programme: str,
-) -> tuple[frozenset[int], frozenset[int]]:
+) -> frozenset[int]:
     """Find the mentions that orders hide in records.
 
     Those of guarded persons in other people's records and in the feed's own, those of others in hers; and, in a
@@ -201,7 +199,6 @@ def _vanished_mentions(
     }
     births = _births(conn, generation, {person for head in heads for person in foes[head]})
     gone: set[int] = set()
-    hers: set[int] = set()
     for mentions in records.values():
         principals = {person for person, role, _, _ in mentions.values() if role in principal_roles}
         owners = principals or {person for person, _, _, _ in mentions.values()}
@@ -216,9 +213,7 @@ def _vanished_mentions(
                 )
             if vanishes:
                 gone.add(mention_id)
-                if person_id in groups:
-                    hers.add(mention_id)
-    return frozenset(gone), frozenset(hers)
+    return frozenset(gone)
 
 
 Birth = tuple[int | None, int | None]

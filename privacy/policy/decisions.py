@@ -253,7 +253,6 @@ def _grants(
     shield: Shield,
     known_at: str | None,
 ) -> dict[int, list[Grant]]:
-    # What a guarded person refused in a record that does not exist for this reader is refused all the same.
     found = live_grants(
         conn,
         generation,
@@ -264,7 +263,6 @@ def _grants(
         fiscal_from=reader.fiscal_year_from(policy.rules.fiscal_year_start),
         given_by=policy.rules.consent_given_by,
         unheard=shield.vanished,
-        unheard_refusals=shield.vanished - shield.vanished_guarded,
         known_at=known_at,
     )
     grants: defaultdict[int, list[Grant]] = defaultdict(list)

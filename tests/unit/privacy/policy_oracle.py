@@ -173,8 +173,6 @@ class Oracle:
     def defeats(self, no, grant, category, spoken):
         if no["decision"] == "permit":
             return False
-        if self.vanished(no["mention_id"]) and not self.guarded(self.mentions[no["mention_id"]]["person_id"]):
-            return False
         begins = day_of(no["valid_from"])
         if begins and begins > self.today:
             return False
@@ -185,7 +183,8 @@ class Oracle:
         if no["category"] != category and no["category"] in set(Category):
             return False
         paper = [row for row in spoken if row["consent_token"] == grant["consent_token"]]
-        names = {row["supersedes_token"] for row in paper if row["decision"] == "permit"}
+        heard = [row for row in paper if row["decision"] == "permit" and not self.vanished(row["mention_id"])]
+        names = {row["supersedes_token"] for row in heard}
         later = begins is None or day_of(grant["valid_from"]) >= begins
         return not (later and no["consent_token"] in names)
 

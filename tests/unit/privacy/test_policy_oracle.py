@@ -122,18 +122,35 @@ CONSENT = {
     "token": 1,
     "names": None,
 }
-ONLY_NOTES = Plan(
-    records=(
-        ("desk", False, "elderly", ((1, "subject", ALWAYS),), False),
-        ("kaigo", False, "elderly", ((2, "subject", ALWAYS),), False),
-    ),
-    facts=((1, "notes", None, ALWAYS),),
+HERS_AND_HIS = (
+    ("kodomo", False, "elderly", ((1, "subject", ALWAYS), (2, "spouse", ALWAYS)), False),
+    ("kaigo", False, "elderly", ((2, "subject", ALWAYS),), False),
+)
+AGAINST_HIM = (0, (), (), False, (), False)
+
+
+def told(*consents, facts=(), members=()):
+    """A world of a protected woman (mention 0), whose record names him (1), and of his own record (2)."""
+    rows = tuple(tuple({**CONSENT, **consent}.items()) for consent in consents)
+    return Plan(HERS_AND_HIS, facts, members, rows, (AGAINST_HIM,), ())
+
+
+ONLY_NOTES = told(
+    {"mention": 2},
+    facts=((2, "notes", None, ALWAYS),),
     members=((1, 1, "02", False, ALWAYS), (1, 2, "02", False, ALWAYS)),
-    consents=(tuple({"mention": 1, **CONSENT}.items()),),
-    orders=((0, (), (), False, (), False),),
-    moved=(),
 )
 """Of a mention that only its free text opens, the text stays with its author, but the mention is still there."""
+REFUSED_IN_HERS = told(
+    {"mention": 2, "category": "identity"}, {"mention": 1, "category": "", "decision": "withdraw", "token": 2}
+)
+"""What he withdrew in a record of hers is withdrawn, whether that record is hidden or not."""
+NAMED_IN_HERS = told(
+    {"mention": 2, "category": "identity"},
+    {"mention": 2, "category": "", "decision": "withdraw", "token": 2},
+    {"mention": 1, "category": "identity", "names": 2},
+)
+"""A paper in a hidden record restores nothing."""
 
 readers = st.builds(
     reader,
@@ -341,6 +358,8 @@ def test_taking_a_consent_away_or_adding_a_refusal_never_shows_more(engine, plan
 
 @quick
 @given(plan=plans(), who=readers)
+@example(plan=REFUSED_IN_HERS, who=reader())
+@example(plan=NAMED_IN_HERS, who=reader())
 def test_an_order_never_shows_more(engine, plan, who):
     """But of those it protects together: a record of theirs alone is not a stranger's."""
     if not plan.orders:
@@ -395,6 +414,8 @@ def rehomed(consents, oracle, gone, home):
 @quick
 @given(plan=plans(dense=True), who=readers, found_by=st.sampled_from([0, 2]))
 @example(plan=ONLY_NOTES, who=reader(), found_by=0)
+@example(plan=REFUSED_IN_HERS, who=reader(), found_by=0)
+@example(plan=NAMED_IN_HERS, who=reader(), found_by=0)
 def test_a_hidden_person_leaves_no_trace(engine, plan, who, found_by):
     """Worlds with and without the absent protected: everything but free text that stays with its author is equal.
 
