@@ -8,7 +8,9 @@ from typing import Any
 from connectors.cells import Cells, Columns, bounded
 from connectors.mentions import reference
 from schemas.drafts import ConsentDraft, FactDraft, ProtectionDraft
+from schemas.errors import RecordRejected
 from schemas.source import Cell, ConsentRule, FactRule, ProtectionRule, Value
+from schemas.values.dates import PartialDate
 from schemas.vocabulary import Category, Programme, Purpose, StaffRole, Tier
 
 __all__ = ["consent_plan", "fact_plan", "protection_plan"]
@@ -16,6 +18,7 @@ __all__ = ["consent_plan", "fact_plan", "protection_plan"]
 SELF = "self"
 _PURPOSES, _ROLES, _CATEGORIES = frozenset(Purpose), frozenset(StaffRole), frozenset(Category)
 BAD_CLEARANCE = "unknown-clearance"
+UNREAD_LIFTING = "unread-lifting"
 
 
 FactReader = Callable[[Cells, bool], tuple[FactDraft, ...]]
@@ -152,7 +155,7 @@ def consent_plan(columns: Columns, rule: ConsentRule) -> Callable[[Cells], Conse
 def protection_plan(columns: Columns, rule: ProtectionRule) -> Callable[[Cells], ProtectionDraft]:
     """Compile one protection rule. A row of the protection source always protects: doubt never lifts an order."""
     kind = columns.value(rule.kind)[0]
-    lifted = columns.condition(rule.lifted, otherwise=False)
+    lifted = _lifting(columns, rule)
     known = columns.condition(rule.opponent_known, otherwise=False)
     start, end = columns.position(rule.start), columns.position(rule.end)
     at = columns.position(rule.cleared.column) if isinstance(rule.cleared, Cell) else None
@@ -172,14 +175,46 @@ def protection_plan(columns: Columns, rule: ProtectionRule) -> Callable[[Cells],
         return tuple(dict.fromkeys(found))
 
     def read(cells: Cells) -> ProtectionDraft:
+        is_lifted, day = lifted(cells)
         return ProtectionDraft(
             kind(cells) or "other",
             columns.date(cells, start, rule.start),
             columns.date(cells, end, rule.end),
-            bool(lifted and lifted(cells)),
+            is_lifted,
+            day,
             bool(known and known(cells)),
             clearances(cells[at]) if at is not None and cells[at] else (),
         )
+
+    return read
+
+
+def _lifting(columns: Columns, rule: ProtectionRule) -> Callable[[Cells], tuple[bool, PartialDate | None]]:
+    """Compile whether a person lifted the order, and since when.
+
+    A column compared with values is a flag. Any other holds the day: what is no whole day (なし, 00000000, a month)
+    lifts nothing and is told.
+    """
+    condition = rule.lifted
+    at = columns.position(condition.column) if condition else None
+    if condition is None or at is None:
+        return lambda _cells: (False, None)
+    if condition.equals:
+        flagged = columns.condition(condition, otherwise=False)
+        return lambda cells: (bool(flagged and flagged(cells)), None)
+    position, name = at, condition.column
+
+    def read(cells: Cells) -> tuple[bool, PartialDate | None]:
+        try:
+            day = columns.date(cells, position, name)
+            if day is None:  # empty, or the zeros that say "not set"
+                return False, None
+        except RecordRejected:
+            day = None
+        if day is None or day.quality != "day":
+            columns.warnings.append(UNREAD_LIFTING)
+            return False, None
+        return True, day
 
     return read
 

@@ -21,7 +21,7 @@ from pipelines.standing import Standing
 from privacy.keyring import Keyring
 from privacy.sealing import Sealer, new_data_key
 from privacy.tokens import TokenMinter
-from schemas.drafts import ConsentDraft, MentionDraft, RecordDraft
+from schemas.drafts import ConsentDraft, MentionDraft, ProtectionDraft, RecordDraft
 from schemas.errors import RecordRejected
 from schemas.source import SourceDefinition
 from schemas.tables import TOKEN_COLUMNS
@@ -305,7 +305,7 @@ class _Builder:
                 int(history),
                 digest,
                 closed,
-                int(draft.deleted),
+                int(draft.deleted and not self._stands(draft)),
                 context.delivery_id,
                 draft.line,
             )
@@ -432,7 +432,7 @@ class _Builder:
                     order.kind,
                     _value(order.valid_from),
                     _value(order.valid_to),
-                    int(order.lifted),
+                    int(self._lifted(order)),
                     int(order.opponent_known),
                 )
             )
@@ -441,6 +441,14 @@ class _Builder:
                 if part:
                     out.parties.append((protection_id, ids[other.role.value, other.seq], part))
             out.clearances += [(protection_id, agency, role) for agency, role in dict.fromkeys(order.cleared)]
+
+    def _lifted(self, order: ProtectionDraft) -> bool:
+        """Whether a person has lifted the order by the day this delivery stands for."""
+        return order.lifted and (order.lifted_on is None or order.lifted_on.value <= self._context.as_of[:10])
+
+    def _stands(self, draft: RecordDraft) -> bool:
+        """Whether the record holds an order nobody lifted: the source's delete flag does not end it (j410, j440)."""
+        return any(mention.protection and not self._lifted(mention.protection) for mention in draft.mentions)
 
     def _consent_rows(
         self, consent: ConsentDraft, record_id: int, mention_id: int, reference: str

@@ -93,6 +93,32 @@ JOIN membership b ON b.household_id = a.household_id
 JOIN t_person t ON t.person_id = b.person_id
 """
 
+CARRIED = (
+    """
+INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
+SELECT DISTINCT :next, :next, b.household_id, moved.person_id, b.kind, '', '', '', '', ''
+FROM (
+    SELECT DISTINCT v.person_id AS before_id, pm.person_id FROM t_person t
+    JOIN view_mention v ON v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g
+    JOIN person_mention pm ON pm.mention_id = v.mention_id AND pm.person_id <> v.person_id
+) moved
+JOIN view_member b ON b.person_id = moved.before_id
+WHERE NOT EXISTS (
+    SELECT 1 FROM view_member x WHERE x.household_id = b.household_id AND x.person_id = moved.person_id
+)
+""",
+    """
+INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
+SELECT DISTINCT :next, :next, h.retired_to, b.person_id, b.kind, '', '', '', '', ''
+FROM household h JOIN view_member b ON b.household_id = h.household_id
+WHERE h.retired_to > 0 AND NOT EXISTS (
+    SELECT 1 FROM view_member x WHERE x.household_id = h.retired_to AND x.person_id = b.person_id
+)
+""",
+)
+"""Who ever lived where follows a person and a household to their new ids: rows that no generation shows, for
+protection orders go by them."""
+
 END = (
     "UPDATE {view} SET g_to = :next WHERE g_to = :open AND person_id IN"
     " (SELECT person_id FROM t_person WHERE n BETWEEN :first AND :last)"

@@ -61,6 +61,9 @@ class ProtectionDraft:
     valid_to: PartialDate | None = None
     """The nominal end; protection outlives it until a person lifts it."""
     lifted: bool = False
+    """A person lifted it."""
+    lifted_on: PartialDate | None = None
+    """Since when, where the source states a day; before that day it stands."""
     opponent_known: bool = False
     cleared: tuple[tuple[str, str], ...] = ()
     """(agency id, staff role) pairs that the protecting authority lists."""

@@ -168,7 +168,8 @@ class ProtectionRule(Settings):
     end: str = ""
     """Column of its last day; the order protects beyond it until it is lifted."""
     lifted: Condition | None = None
-    """A person lifted it; nothing else ends it."""
+    """A person lifted it; nothing else ends it. Without values the column holds the day it was lifted: only a whole
+    day lifts, not before it has come."""
     opponent_known: Condition | None = None
     """If this does not hold, she is hidden from every co-member's side."""
     cleared: Value = ""
