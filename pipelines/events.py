@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from connectors.deliveries import Delivery, Part, RawBatch
 from connectors.replay import replay
 from pipelines.planning import DUPLICATE
+from pipelines.preparing import Preparer
 from pipelines.rows import (
     IDS_PER_ROW,
     KEY_VERSION,
@@ -20,13 +21,12 @@ from pipelines.rows import (
     Context,
     Known,
     Prepared,
-    Preparer,
     Row,
     Task,
     record_token,
     row_digest,
-    sealed_row,
 )
+from pipelines.sealed import sealed_row
 from pipelines.site import Site
 from pipelines.workers import Workers
 from pipelines.writing import Wrote, next_free, quarantine_rows, write

@@ -16,13 +16,13 @@ from connectors.deliveries import Delivery, Part
 from pipelines.events import land_events
 from pipelines.holding import Hold, disappearance, same_instant
 from pipelines.planning import DUPLICATE, Plan, plan
+from pipelines.preparing import Preparer
 from pipelines.rows import (
     MENTION_IDS,
     PART_ROWS,
     Context,
     Known,
     Prepared,
-    Preparer,
     Scan,
     Task,
     unflagged_history,

@@ -14,7 +14,8 @@ from connectors.deliveries import RawBatch
 from pipelines.events import keep_events
 from pipelines.landing import Landed, known_records
 from pipelines.planning import plan
-from pipelines.rows import Context, Known, Preparer, Task
+from pipelines.preparing import Preparer
+from pipelines.rows import Context, Known, Task
 from pipelines.runs import begin_run, finish_run, held_lease, instant, new_run_id
 from pipelines.site import Site
 from pipelines.standing import SNAPSHOT, applied_snapshots, split_scopes

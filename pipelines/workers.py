@@ -10,7 +10,7 @@ from multiprocessing import get_context, parent_process
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pipelines.rows import Preparer
+from pipelines.preparing import Preparer
 from privacy.keyring import KeyMaterial, Keyring
 from schemas.source import SourceDefinition
 

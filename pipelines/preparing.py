@@ -1,0 +1,121 @@
+"""From raw cells to the rows of the store: read, mapped, handed to sealing. Runs in workers, needs no database.
+
+A worker is given everything it must know: key material (in memory only), the definitions, id ranges reserved for its
+batch, and what the store already holds of the records it maps, so that a mention keeps its id and its data key.
+"""
+
+from array import array
+from collections.abc import Iterable
+
+from connectors.deliveries import Part, RawBatch, read_part
+from connectors.mapping import Mapper
+from pipelines.rows import (
+    IDS_PER_ROW,
+    PART_ROWS,
+    RECORD,
+    TOO_MANY,
+    Cells,
+    Prepared,
+    Scan,
+    Task,
+    comparable,
+    record_name,
+    record_token,
+    row_digest,
+    unflagged_history,
+)
+from pipelines.sealed import Builder
+from privacy.keyring import Keyring
+from privacy.tokens import TokenMinter
+from schemas.drafts import RecordDraft
+from schemas.errors import RecordRejected
+from schemas.source import SourceDefinition
+
+
+class Preparer:
+    """Maps, keys and seals the rows of configured sources; one per process."""
+
+    def __init__(self, keyring: Keyring, definitions: dict[str, SourceDefinition]) -> None:
+        self.keyring = keyring
+        self.minter = TokenMinter(keyring)
+        self._definitions = definitions
+        self._mappers: dict[tuple[str, Cells], Mapper] = {}
+
+    def mapper(self, source_id: str, header: Cells) -> Mapper:
+        """Give the compiled mapper of a header."""
+        found = self._mappers.get((source_id, header))
+        if found is None:
+            found = self._mappers[source_id, header] = Mapper(self._definitions[source_id], header)
+        return found
+
+    def is_event_source(self, source_id: str) -> bool:
+        """Tell whether a source delivers events."""
+        return self._definitions[source_id].mode == "events"
+
+    def scan(self, source_id: str, given: Part | RawBatch) -> Scan:
+        """Look at a part without mapping it."""
+        batch = self.read(source_id, given)
+        mapper = self.mapper(source_id, batch.header)
+        one = self.minter.one
+        unflagged = unflagged_history(mapper.definition)
+        found = Scan(array("q"), array("q"), array("q"), [], [], len(batch.faults))
+        for line, cells in batch.rows:
+            place = mapper.place(cells)
+            if place is None:
+                found.keyless.append(line)
+                continue
+            key, history, latest = place
+            current = latest or unflagged
+            found.lines.append(line)
+            found.tokens.append(one(RECORD, record_name(source_id, key, "" if current else history)))
+            found.digests.append(row_digest(self.minter, mapper.fingerprint, cells))
+            if unflagged:
+                found.history.append(comparable(history))
+        return found
+
+    def prepare(self, task: Task) -> Prepared:
+        """Make the store's rows of a part; what cannot be mapped is sealed for quarantine."""
+        out = Prepared()
+        context = task.context
+        batch = self.read(context.source_id, task.given)
+        if len(batch.rows) > PART_ROWS:
+            raise ValueError("a part holds more rows than ids were reserved for")
+        mapper = self.mapper(context.source_id, batch.header)
+        builder = Builder(self.keyring, self.minter, context, out, task.record_base, task.mention_base)
+        unflagged = unflagged_history(mapper.definition)
+        out.delivered = len(batch.rows) + len(batch.faults)
+        for fault in batch.faults if task.faults else ():
+            builder.refuse(batch.header, fault.cells, fault.line, fault.code)
+        for line, cells in batch.rows:
+            if task.only is not None and line not in task.only:
+                continue
+            if line in task.refused:
+                builder.refuse(batch.header, cells, line, task.refused[line], mapper.definition.identity[0])
+                continue
+            try:
+                draft = mapper.map(cells, line)
+            except RecordRejected as rejected:
+                builder.refuse(batch.header, cells, line, rejected.code, rejected.field_name)
+                continue
+            if len(draft.mentions) > IDS_PER_ROW:
+                builder.refuse(batch.header, cells, line, TOO_MANY)
+                continue
+            digest = row_digest(self.minter, mapper.fingerprint, cells)
+            history = not (draft.latest or unflagged)
+            name = record_name(context.source_id, draft.record_key, draft.history_no if history else "")
+            token = self.minter.one(RECORD, name)
+            builder.add(draft, token, digest, task.known.get(token), history=history)
+        return out
+
+    def read(self, source_id: str, given: Part | RawBatch) -> RawBatch:
+        """Read a part of a delivery, unless it was read already."""
+        return given if isinstance(given, RawBatch) else read_part(self._definitions[source_id], given)
+
+    def rebuild(self, task: Task, drafts: Iterable[tuple[RecordDraft, int, str]]) -> Prepared:
+        """Make the store's rows of replayed records: (draft, digest, newest as-of) each."""
+        out = Prepared()
+        builder = Builder(self.keyring, self.minter, task.context, out, task.record_base, task.mention_base)
+        for draft, digest, as_of in drafts:
+            token = record_token(self.minter, task.context.source_id, draft.record_key)
+            builder.add(draft, token, digest, task.known.get(token), history=False, as_of=as_of)
+        return out
