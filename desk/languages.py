@@ -27,9 +27,9 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """Read a language's catalogue once."""
-    text = files("desk").joinpath("locale", f"{language}.toml").read_text("utf-8")
+def catalogue(language: str, package: str = "desk") -> Catalogue:
+    """Read a language's catalogue of a package once."""
+    text = files(package).joinpath("locale", f"{language}.toml").read_text("utf-8")
     return Catalogue(language, dict(_flat("", tomllib.loads(text))))
 
 

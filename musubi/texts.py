@@ -5,15 +5,12 @@ option's text stands below ``option`` under the option's own name; nothing is sa
 """
 
 import os
-import tomllib
-from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from desk.languages import LANGUAGES, Catalogue
+from desk.languages import LANGUAGES, Catalogue, catalogue
 
 __all__ = ["LANGUAGES", "Catalogue", "Noun", "Option", "Verb", "chosen_language", "option", "words", "words_of"]
 
@@ -22,18 +19,9 @@ LANGUAGE = "musubi.language"
 """Where the chosen language stands in a click context's meta."""
 
 
-@cache
 def words(language: str) -> Catalogue:
-    """Read a language's catalogue once."""
-    text = files("musubi").joinpath("locale", f"{language}.toml").read_text("utf-8")
-    return Catalogue(language, dict(_flat("", tomllib.loads(text))))
-
-
-def _flat(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for name, value in table.items():
-        pairs.extend(_flat(f"{prefix}{name}.", value) if isinstance(value, dict) else [(prefix + name, value)])
-    return pairs
+    """Give the command's catalogue of a language."""
+    return catalogue(language, "musubi")
 
 
 def chosen_language() -> str:
