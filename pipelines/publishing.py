@@ -49,8 +49,10 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
         conn.commit()
         bound = {"g": generation, "next": following, "open": view_sql.OPEN}
         persons = _prepare(conn, bound)
+        conn.commit()  # what was read so far is no ground to write on: somebody may have written meanwhile
         for statement in view_sql.CARRIED if generation else ():
             conn.execute(text(statement), bound)
+            conn.commit()
         late = int(conn.execute(text(view_sql.LATE_COUNT)).scalar_one())
         published = int(conn.execute(text("SELECT COUNT(*) FROM t_known")).scalar_one())
         conn.commit()
