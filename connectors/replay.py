@@ -6,7 +6,6 @@ kind and code superseding an earlier one's from its own date on.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from schemas.drafts import FactDraft, MentionDraft, RecordDraft
 from schemas.vocabulary import MentionRole
@@ -30,7 +29,7 @@ def replay(events: Sequence[RecordDraft]) -> RecordDraft:
     standing = sorted((event for event in latest.values() if not event.deleted), key=_event_order)
     if not standing:
         newest = max(events, key=_event_order)
-        return replace(newest, event=None, deleted=True)
+        return newest._replace(event=None, deleted=True)
     mentions: dict[Place, MentionDraft] = {}
     facts: dict[Place, dict[tuple[str, ...], FactDraft]] = {}
     for event in standing:
@@ -42,11 +41,11 @@ def replay(events: Sequence[RecordDraft]) -> RecordDraft:
                 known[_fact_key(fact)] = fact
     newest = standing[-1]
     folded = tuple(
-        replace(mention, facts=tuple(facts[place].values())) for place, mention in sorted(mentions.items())
+        mention._replace(facts=tuple(facts[place].values())) for place, mention in sorted(mentions.items())
     )
     cut = sum(event.cut_tokens for event in standing)
     warnings = tuple(dict.fromkeys(warning for event in standing for warning in event.warnings))
-    return replace(newest, mentions=folded, event=None, deleted=False, cut_tokens=cut, warnings=warnings)
+    return newest._replace(mentions=folded, event=None, deleted=False, cut_tokens=cut, warnings=warnings)
 
 
 def _correction_order(event: RecordDraft) -> tuple[str, ...]:
@@ -68,8 +67,7 @@ def _completed(mention: MentionDraft, before: MentionDraft | None) -> MentionDra
     """Keep of the earlier events what the newer one leaves empty."""
     if before is None:
         return mention
-    return replace(
-        mention,
+    return mention._replace(
         names=mention.names or before.names,
         birth=mention.birth or before.birth,
         sex=mention.sex or before.sex,

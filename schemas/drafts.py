@@ -4,7 +4,7 @@ Drafts are plain values that live in memory for one batch only. They are never s
 disk. The shapes follow the unified model: a row is one source record with 1..n mentions, each in a role.
 """
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.values.addresses import Address
 from schemas.values.dates import PartialDate
@@ -13,8 +13,7 @@ from schemas.values.names import PersonName
 from schemas.vocabulary import Category, FactKind, MentionRole, Programme, Tier
 
 
-@dataclass(frozen=True, slots=True)
-class FactDraft:
+class FactDraft(NamedTuple):
     """One coded fact about a mention. ``detail`` holds codes and numbers only, never free text or names."""
 
     kind: FactKind
@@ -32,8 +31,7 @@ class FactDraft:
     detail: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentDraft:
+class ConsentDraft(NamedTuple):
     """A consent, refusal or withdrawal as a source carries it (同意). Incomplete ones grant nothing."""
 
     decision: str
@@ -52,8 +50,7 @@ class ConsentDraft:
     """Reference of the refusal or withdrawal that this consent names and lifts."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProtectionDraft:
+class ProtectionDraft(NamedTuple):
     """An address-protection order (支援措置) on the mention that carries it."""
 
     kind: str
@@ -69,8 +66,7 @@ class ProtectionDraft:
     """(agency id, staff role) pairs that the protecting authority lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class MentionDraft:
+class MentionDraft(NamedTuple):
     """One person as one record mentions him or her."""
 
     role: MentionRole
@@ -93,8 +89,7 @@ class MentionDraft:
     protection: ProtectionDraft | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDraft:
+class RecordDraft(NamedTuple):
     """One delivered row as the unified model sees it."""
 
     record_key: str
@@ -112,4 +107,4 @@ class RecordDraft:
     """For event sources: (event date ISO, event key, correction date ISO); the record is rebuilt by replay."""
     cut_tokens: int = 0
     """How many individual numbers (個人番号) were cut out of this row."""
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
