@@ -4,7 +4,6 @@ Callers name exactly the mention versions and parts the decision allows; nothing
 opened lives as long as the answer is being made.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,8 +11,8 @@ from sqlalchemy import Connection, bindparam, text
 
 from privacy.keyring import Keyring
 from privacy.sealing import open_sealed
+from schemas.sealed_parts import read_part
 
-PARTS = ("identity", "address", "notes")
 TABLE = "mention_version"
 _ROWS = text(
     "SELECT v.version_id, v.mention_id, v.identity, v.address, v.notes, k.wrapped, k.kek_version,"
@@ -24,7 +23,7 @@ _ROWS = text(
 ).bindparams(bindparam("versions", expanding=True))
 
 Opened = dict[tuple[int, str], dict[str, Any]]
-"""(mention id, part) → the sealed JSON as it was delivered."""
+"""(mention id, part) → what was sealed, by field."""
 
 
 def open_parts(conn: Connection, keyring: Keyring, wanted: Iterable[tuple[int, str]]) -> Opened:
@@ -41,5 +40,5 @@ def open_parts(conn: Connection, keyring: Keyring, wanted: Iterable[tuple[int, s
         for part in parts[row["version_id"]]:
             if row[part] is not None:
                 content = open_sealed(data_key, row[part], table=TABLE, row=place, field=part)
-                opened[row["mention_id"], part] = json.loads(content)
+                opened[row["mention_id"], part] = read_part(part, content)
     return opened

@@ -1,12 +1,14 @@
 """The comparable strings of a mention, by kind, before they become keyed tokens.
 
 Tokens are compared for equality only, so a graded comparison needs several kinds of one field: a name exact,
-folded and loose, its family and given parts, a birth date whole and with each one part left out. Runs once per
-mention in worker processes; every folding is cached.
+folded and loose, its family and given parts, a birth date whole and with each one part left out. Runs over batches
+in worker processes; every folding is cached.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 
 from linkage.normalise import (
     bag_of,
@@ -31,47 +33,88 @@ HOUSEHOLD_KIND = "setai"
 """Identifier kind of the register household (世帯番号); it becomes the token ``household_no``."""
 
 _INEXACT = frozenset(("range", "approx"))
+NEAR = 1 << 13
+"""Names and addresses whose strings are remembered: those that come again come soon."""
 _GIVEN_ALONE = 2
 """Letters up to which a name without separator is a given name alone, as forms write those of children; one letter
 more where the reading, too, has no separator and no more letters than the name."""
 
 
+NAME_KINDS = (
+    "name_exact",
+    "name_folded",
+    "name_loose",
+    "name_bag",
+    "family_folded",
+    "given_folded",
+    "kana_exact",
+    "kana_full",
+    "kana_family",
+    "kana_given",
+    "kana_initial",
+)
+BIRTH_KINDS = ("birth_date", "birth_ym", "birth_md", "birth_yd")
+PLACE_KINDS = ("town_lot", "dwelling")
+PHONE_KINDS = ("phone",)
+KINDS = (*NAME_KINDS, *BIRTH_KINDS, *PLACE_KINDS, *PHONE_KINDS, "household_no")
+"""All kinds, in the order of ``TOKEN_COLUMNS``."""
+_NO_NAME, _NO_BIRTH, _NO_PLACE, _NO_PHONE = ("",) * 11, ("",) * 4, ("",) * 2, ("",)
+
+Strings = tuple[str, ...]
+"""One normalised string per kind of a group; empty where it is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Normalised strings of one mention. Identity in clear: lives in memory for one batch only."""
+    """Normalised strings of a batch of mentions. Identity in clear: lives in memory for one batch only."""
 
-    tokens: dict[str, str]
-    """Kind (a member of ``TOKEN_COLUMNS``) → string; a kind that is not known is absent."""
-    aliases: list[tuple[str, str]] = field(default_factory=list)
-    """Further (kind, string) pairs: former names, further phones, past addresses."""
-    identifiers: list[tuple[str, str, str, str, str]] = field(default_factory=list)
-    """(kind, issuer, value, valid from, valid to)."""
+    tokens: dict[str, Strings]
+    """Kind (a member of ``TOKEN_COLUMNS``) → one string per mention; empty where it is not known."""
+    aliases: list[tuple[int, str, str]] = field(default_factory=list)
+    """(mention, kind, string): former names, further phones, past addresses."""
+    identifiers: list[tuple[int, str, str, str, str, str]] = field(default_factory=list)
+    """(mention, kind, issuer, value, valid from, valid to)."""
 
 
-def mention_keys(mention: MentionDraft) -> Keys:
-    """Return everything by which this mention can be linked and found."""
-    tokens: dict[str, str] = {}
-    aliases: list[tuple[str, str]] = []
-    names = mention.names
-    if names:
-        tokens = _name_keys(names[0])
+def mention_keys(mentions: Sequence[MentionDraft]) -> Keys:
+    """Return everything by which these mentions can be linked and found; they are numbered in their order."""
+    rows: list[Strings] = []
+    keys = Keys({})
+    for number, mention in enumerate(mentions):
+        more: list[tuple[str, str]] = []
+        names, addresses, phones = mention.names, mention.addresses, mention.phones
+        name = _name_strings(_name_parts(names[0])) if names else _NO_NAME
         if len(names) > 1:
-            _add(tokens, aliases, [_name_keys(_completed(name, names[0])) for name in names[1:]])
-    _birth_keys(tokens, mention.birth)
-    if mention.addresses:
-        tokens.update(_address_keys(mention.addresses[0]))
-        if len(mention.addresses) > 1:
-            _add(tokens, aliases, [_address_keys(address) for address in mention.addresses[1:]])
-    if mention.phones:
-        _add(tokens, aliases, [{"phone": folded} for phone in mention.phones if (folded := folded_phone(phone))])
-    identifiers = []
-    for number in mention.identifiers:
-        value = folded_number(number.value)
-        if number.kind == HOUSEHOLD_KIND:
-            tokens.setdefault("household_no", f"{number.issuer}/{value}")
+            further = [_name_strings(_name_parts(_completed(other, names[0]))) for other in names[1:]]
+            name = _joined(NAME_KINDS, name, further, more)
+        birth = mention.birth
+        days = _date_strings(birth.value) if birth is not None and birth.quality not in _INEXACT else _NO_BIRTH
+        place = _address_strings(_address_parts(addresses[0])) if addresses else _NO_PLACE
+        if len(addresses) > 1:
+            further = [_address_strings(_address_parts(other)) for other in addresses[1:]]
+            place = _joined(PLACE_KINDS, place, further, more)
+        phone: Strings = (folded_phone(phones[0]),) if phones else _NO_PHONE
+        if len(phones) > 1:
+            phone = _joined(PHONE_KINDS, phone, [(folded_phone(other),) for other in phones[1:]], more)
+        household = _numbers(number, mention, keys) if mention.identifiers else ""
+        rows.append((*name, *days, *place, *phone, household))
+        if more:
+            keys.aliases.extend((number, kind, string) for kind, string in dict.fromkeys(more))
+    columns = zip(*rows, strict=True) if rows else ((),) * len(KINDS)
+    keys.tokens.update(zip(KINDS, columns, strict=True))
+    return keys
+
+
+def _numbers(number: int, mention: MentionDraft, keys: Keys) -> str:
+    """Take in the numbers of a mention; give that of its register household."""
+    household = ""
+    for found in mention.identifiers:
+        value = folded_number(found.value)
+        if found.kind == HOUSEHOLD_KIND:
+            household = household or f"{found.issuer}/{value}"
         elif value.strip("0"):
-            identifiers.append((number.kind, number.issuer, value, number.valid_from, number.valid_to))
-    return Keys(tokens, aliases, identifiers)
+            keys.identifiers.append((number, found.kind, found.issuer, value, found.valid_from, found.valid_to))
+    return household
 
 
 def query_keys(
@@ -86,23 +129,31 @@ def query_keys(
 
     A birth date or address may be as typed; a date that cannot be read raises ValueError.
     """
-    tokens = _name_keys(PersonName(full=name, kana=kana), asked=True) if name or kana else {}
-    _birth_keys(tokens, parse_date(birth) if isinstance(birth, str) else birth)
+    strings = _name_strings(_name_parts(PersonName(full=name, kana=kana)), asked=True) if name or kana else _NO_NAME
+    tokens = dict(zip(NAME_KINDS, strings, strict=True))
+    day = parse_date(birth) if isinstance(birth, str) else birth
+    if day is not None and day.quality not in _INEXACT:
+        tokens |= zip(BIRTH_KINDS, _date_strings(day.value), strict=True)
     if isinstance(address, str):
         address = parse_address(address)
     if address is not None:
-        tokens.update(_address_keys(address))
-    if folded := folded_phone(phone):
-        tokens["phone"] = folded
-    return tokens
+        tokens |= zip(PLACE_KINDS, _address_strings(_address_parts(address)), strict=True)
+    tokens["phone"] = folded_phone(phone)
+    return {kind: string for kind, string in tokens.items() if string}
 
 
-def _add(tokens: dict[str, str], aliases: list[tuple[str, str]], further: list[dict[str, str]]) -> None:
-    for keys in further:
-        for item in keys.items():
-            known = tokens.setdefault(*item)
-            if known != item[1] and item not in aliases:
-                aliases.append(item)
+def _joined(
+    kinds: Strings, first: Strings, further: Iterable[Strings], aliases: list[tuple[str, str]]
+) -> tuple[str, ...]:
+    """Complete the first form by what it lacks; what the others say otherwise becomes aliases."""
+    found = list(first)
+    for strings in further:
+        for at, string in enumerate(strings):
+            if not found[at]:
+                found[at] = string
+            elif string and string != found[at]:
+                aliases.append((kinds[at], string))
+    return tuple(found)
 
 
 def _parts(full: str, family: str, given: str) -> tuple[str, str]:
@@ -134,11 +185,16 @@ def _completed(name: PersonName, legal: PersonName) -> PersonName:
     )
 
 
-def _name_keys(name: PersonName, *, asked: bool = False) -> dict[str, str]:
-    keys: dict[str, str] = {}
-    full, kana = name.full, name.kana
-    family, given = _parts(full, name.family, name.given)
-    kana_family, kana_given = _parts(kana, name.kana_family, name.kana_given)
+_name_parts = attrgetter("full", "family", "given", "kana", "kana_family", "kana_given")
+_address_parts = attrgetter("town", "lot", "building")
+
+
+@lru_cache(NEAR)
+def _name_strings(parts: tuple[str, str, str, str, str, str], *, asked: bool = False) -> Strings:
+    """Fold one name in every way it is compared."""
+    full, family, given, kana, kana_family, kana_given = parts
+    family, given = _parts(full, family, given)
+    kana_family, kana_given = _parts(kana, kana_family, kana_given)
     full = full or family + given
     kana = kana or kana_family + kana_given
     if not asked and not family and not kana_family and _is_given_alone(full or kana, kana):
@@ -149,26 +205,18 @@ def _name_keys(name: PersonName, *, asked: bool = False) -> dict[str, str]:
         if not kana:
             kana, kana_family, kana_given = full, family, given
         full = family = given = ""
-    if full:
-        keys["name_exact"] = whole.exact
-        keys["name_folded"] = whole.folded
-        keys["name_loose"] = whole.loose
-        keys["name_bag"] = bag_of(whole.loose)
-    if family:
-        keys["family_folded"] = written(family).folded
     given_alone = written(given) if given else None
-    if given_alone and not given_alone.kana:
-        keys["given_folded"] = given_alone.folded
-    if kana:
-        exact, folded = reading_whole(kana, kana_family, kana_given)
-        keys["kana_exact"] = exact
-        keys["kana_full"] = folded  # of the whole: sources and queries that do not split must meet it
-        keys["kana_initial"] = folded[:1]
-    if kana_family:
-        keys["kana_family"] = reading(kana_family)[1]
-    if kana_given or (given_alone and given_alone.kana):
-        keys["kana_given"] = reading(kana_given or given)[1]
-    return keys if all(keys.values()) else {kind: value for kind, value in keys.items() if value}
+    exact, folded = reading_whole(kana, kana_family, kana_given) if kana else ("", "")
+    return (
+        *((whole.exact, whole.folded, whole.loose, bag_of(whole.loose)) if full else ("", "", "", "")),
+        written(family).folded if family else "",
+        given_alone.folded if given_alone and not given_alone.kana else "",
+        exact,
+        folded,  # of the whole: sources and queries that do not split must meet it
+        reading(kana_family)[1] if kana_family else "",
+        reading(kana_given or given)[1] if kana_given or (given_alone and given_alone.kana) else "",
+        folded[:1],
+    )
 
 
 def _is_given_alone(written: str, kana: str) -> bool:
@@ -179,26 +227,22 @@ def _is_given_alone(written: str, kana: str) -> bool:
     return letters == _GIVEN_ALONE + 1 and 0 < len(kana) <= letters
 
 
-def _birth_keys(keys: dict[str, str], birth: PartialDate | None) -> None:
-    if birth is not None and birth.quality not in _INEXACT:
-        keys.update(_date_keys(birth.value))
-
-
 @lru_cache(1 << 16)
-def _date_keys(value: str) -> tuple[tuple[str, str], ...]:
+def _date_strings(value: str) -> Strings:
     if len(value) == 10:
-        whole, month_day, year_day = value, value[5:], value[:4] + value[7:]
-        return ("birth_ym", value[:7]), ("birth_date", whole), ("birth_md", month_day), ("birth_yd", year_day)
-    return (("birth_ym", value[:7]),) if len(value) >= 7 else ()
+        return value, value[:7], value[5:], value[:4] + value[7:]
+    return ("", value[:7], "", "") if len(value) >= 7 else _NO_BIRTH
 
 
-def _address_keys(address: Address) -> dict[str, str]:
-    town, lot = folded_town(address.town), folded_lot(address.lot)
+@lru_cache(NEAR)
+def _address_strings(parts: tuple[str, str, str]) -> Strings:
+    town, lot, room = folded_town(parts[0]), folded_lot(parts[1]), ""
     if not town or not lot:
-        return {}
-    room = room_of(address.building) if address.building else ""
+        return _NO_PLACE
+    if parts[2]:
+        room = room_of(parts[2])
     if not room and lot.count("-") > 1:
         # 1-2-305: the third number of a lot is a room
         lot, _, room = lot.rpartition("-")
     place = f"{town}-{lot}"
-    return {"town_lot": place, "dwelling": f"{place}/{room}" if room else place}
+    return place, f"{place}/{room}" if room else place

@@ -5,7 +5,7 @@ batch, and what the store already holds of the records it maps, so that a mentio
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from connectors.deliveries import Part, RawBatch, read_part
 from connectors.mapping import Mapper
@@ -22,9 +22,10 @@ from pipelines.rows import (
     record_name,
     record_token,
     row_digest,
+    row_digests,
     unflagged_history,
 )
-from pipelines.sealed import Builder
+from pipelines.sealed import Builder, Taken
 from privacy.keyring import Keyring
 from privacy.tokens import TokenMinter
 from schemas.drafts import RecordDraft
@@ -82,16 +83,19 @@ class Preparer:
             raise ValueError("a part holds more rows than ids were reserved for")
         mapper = self.mapper(context.source_id, batch.header)
         builder = Builder(self.keyring, self.minter, context, out, task.record_base, task.mention_base)
-        unflagged = unflagged_history(mapper.definition)
         out.delivered = len(batch.rows) + len(batch.faults)
         for fault in batch.faults if task.faults else ():
             builder.refuse(batch.header, fault.cells, fault.line, fault.code)
-        for line, cells in batch.rows:
-            if task.only is not None and line not in task.only:
-                continue
-            if line in task.refused:
-                builder.refuse(batch.header, cells, line, task.refused[line], mapper.definition.identity[0])
-                continue
+        rows = batch.rows
+        if task.only is not None:
+            rows = [row for row in rows if row[0] in task.only]
+        if task.refused:
+            for line, cells in rows:
+                if line in task.refused:
+                    builder.refuse(batch.header, cells, line, task.refused[line], mapper.definition.identity[0])
+            rows = [row for row in rows if row[0] not in task.refused]
+        mapped: list[tuple[RecordDraft, Cells]] = []
+        for line, cells in rows:
             try:
                 draft = mapper.map(cells, line)
             except RecordRejected as rejected:
@@ -100,12 +104,21 @@ class Preparer:
             if len(draft.mentions) > IDS_PER_ROW:
                 builder.refuse(batch.header, cells, line, TOO_MANY)
                 continue
-            digest = row_digest(self.minter, mapper.fingerprint, cells)
-            history = not (draft.latest or unflagged)
-            name = record_name(context.source_id, draft.record_key, draft.history_no if history else "")
-            token = self.minter.one(RECORD, name)
-            builder.add(draft, token, digest, task.known.get(token), history=history)
+            mapped.append((draft, cells))
+        builder.add(self._taken(mapper, context.source_id, mapped), task.known)
         return out
+
+    def _taken(self, mapper: Mapper, source_id: str, mapped: list[tuple[RecordDraft, Cells]]) -> Iterator[Taken]:
+        """Name each record and its content by keyed tokens."""
+        unflagged = unflagged_history(mapper.definition)
+        past = [not (draft.latest or unflagged) for draft, _ in mapped]
+        names = [
+            record_name(source_id, draft.record_key, draft.history_no if old else "")
+            for (draft, _), old in zip(mapped, past, strict=True)
+        ]
+        digests = row_digests(self.minter, mapper.fingerprint, [cells for _, cells in mapped])
+        drafts = [draft for draft, _ in mapped]
+        return map(Taken, drafts, self.minter.each(RECORD, names), digests, past)
 
     def read(self, source_id: str, given: Part | RawBatch) -> RawBatch:
         """Read a part of a delivery, unless it was read already."""
@@ -115,7 +128,9 @@ class Preparer:
         """Make the store's rows of replayed records: (draft, digest, newest as-of) each."""
         out = Prepared()
         builder = Builder(self.keyring, self.minter, task.context, out, task.record_base, task.mention_base)
-        for draft, digest, as_of in drafts:
-            token = record_token(self.minter, task.context.source_id, draft.record_key)
-            builder.add(draft, token, digest, task.known.get(token), history=False, as_of=as_of)
+        taken = [
+            Taken(draft, record_token(self.minter, task.context.source_id, draft.record_key), digest, as_of=as_of)
+            for draft, digest, as_of in drafts
+        ]
+        builder.add(taken, task.known)
         return out

@@ -1,21 +1,48 @@
 """Drafts as rows: a mention's identity sealed under its own key, its tokens beside it, its facts in clear."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
-from pydantic_core import to_json
-
-from linkage.keys import Keys, mention_keys
+from linkage.keys import mention_keys
 from pipelines.rows import KEY_VERSION, Cells, Context, Known, Place, Prepared, Row
 from privacy.keyring import Keyring
-from privacy.sealing import Sealer, new_data_key
+from privacy.sealing import Sealer, new_data_key, new_data_keys
 from privacy.tokens import TokenMinter
-from schemas.drafts import ConsentDraft, MentionDraft, ProtectionDraft, RecordDraft
+from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraft, RecordDraft
+from schemas.sealed_parts import as_json, written_identity, written_notes, written_whereabouts
 from schemas.tables import TOKEN_COLUMNS
 from schemas.values.dates import PartialDate
+
+
+class Taken(NamedTuple):
+    """A draft to be stored, and as what."""
+
+    draft: RecordDraft
+    token: int
+    digest: int
+    history: bool = False
+    """A superseded history row."""
+    as_of: str = ""
+    """Since when it stands; empty: where its delivery puts it."""
+
+
+class _Place(NamedTuple):
+    """Where a mention is stored."""
+
+    version_id: int
+    """Of a new mention its id, too."""
+    mention_id: int
+    record_id: int
+    role: str
+    seq: int
+    token: int
+    record_key: str
+    wrapped: bytes | None
+    """The data key of a mention that is known."""
 
 
 class Builder:
@@ -32,11 +59,11 @@ class Builder:
     ) -> None:
         self._keyring = keyring
         self._minter = minter
-        self._kinds = [(kind, minter.of_kind(kind)) for kind in TOKEN_COLUMNS]
         self._context = context
         self._out = out
         self._next_record = record_base
         self._next_mention = mention_base
+        self._heads: dict[int, tuple[FactDraft, Row]] = {}
 
     def refuse(self, header: Cells, cells: Sequence[str], line: int, code: str, field_name: str = "") -> None:
         """Seal a row for quarantine."""
@@ -44,134 +71,140 @@ class Builder:
             sealed_row(self._keyring, self._minter, self._context, header, cells, line, code, field_name)
         )
 
-    def add(
-        self, draft: RecordDraft, token: int, digest: int, known: Known | None, *, history: bool, as_of: str = ""
-    ) -> None:
-        """Add one record with its mentions."""
-        out, context = self._out, self._context
-        if known is None:
+    def add(self, taken: Iterable[Taken], known: Mapping[int, Known]) -> None:
+        """Add records with their mentions; ``known``: what the store holds, by token."""
+        out = self._out
+        mentions: list[MentionDraft] = []
+        places: list[_Place] = []
+        for one in taken:
+            draft, stored = one.draft, known.get(one.token)
+            record_id = self._record(one, stored)
+            mentions += draft.mentions
+            placed = self._places(one, record_id, stored)
+            places += placed
+            ids = {(place.role, place.seq): place.mention_id for place in placed}
+            if stored is not None:
+                out.vanished += [number for place, (number, _) in stored.mentions.items() if place not in ids]
+            self._facts(draft, record_id, ids)
+            self._orders(draft, record_id, ids)
+            out.accepted += 1
+            out.cut += bool(draft.cut_tokens)
+            for warning in draft.warnings:
+                out.warnings[warning] = out.warnings.get(warning, 0) + 1
+        if places:
+            out.mentions += [
+                (place.mention_id, place.record_id, place.role, place.seq, place.version_id) for place in places
+            ]
+            self._versions(mentions, places)
+
+    def _record(self, one: Taken, stored: Known | None) -> int:
+        """Add the row of a record; give its id."""
+        draft, context, out = one.draft, self._context, self._out
+        if stored is None:
             record_id = self._next_record
             self._next_record += 1
         else:
-            record_id = known.record_id
+            record_id = stored.record_id
             out.replaced.append(record_id)
-        stands, closed = (as_of, None) if as_of else context.place(draft.scope)
+        stands, closed = (one.as_of, None) if one.as_of else context.place(draft.scope)
         out.records.append(
             (
                 record_id,
                 context.source_id,
-                token,
+                one.token,
                 draft.scope,
                 stands,
                 draft.history_no,
-                int(history),
-                digest,
+                int(one.history),
+                one.digest,
                 closed,
                 int(draft.deleted and not self._stands(draft)),
                 context.delivery_id,
                 draft.line,
             )
         )
-        held = known.mentions if known else {}
-        ids: dict[Place, int] = {}
-        for mention in draft.mentions:
-            place = (mention.role.value, mention.seq)
-            if place in held:
-                ids[place] = held[place][0]
-            else:
-                ids[place] = self._next_mention
-                self._next_mention += 1
-        out.vanished += [mention_id for place, (mention_id, _) in held.items() if place not in ids]
-        for mention in draft.mentions:
-            place = (mention.role.value, mention.seq)
-            self._mention(draft, mention, token, record_id, ids[place], held.get(place))
-        self._facts(draft, record_id, ids)
-        self._orders(draft, record_id, ids)
-        out.accepted += 1
-        out.cut += bool(draft.cut_tokens)
-        for warning in draft.warnings:
-            out.warnings[warning] = out.warnings.get(warning, 0) + 1
+        return record_id
 
-    def _mention(
-        self,
-        draft: RecordDraft,
-        mention: MentionDraft,
-        token: int,
-        record_id: int,
-        mention_id: int,
-        held: tuple[int, bytes] | None,
-    ) -> None:
-        out, source_id = self._out, self._context.source_id
-        if held is None:
-            data_key = new_data_key()
-            wrapped, version = self._keyring.wrap(data_key)
-            out.keys.append((mention_id, wrapped, version))
-        else:
-            data_key = self._keyring.unwrap(held[1])
-        version_id = self._next_mention
-        self._next_mention += 1
-        role = mention.role.value
-        out.mentions.append((mention_id, record_id, role, mention.seq, version_id))
-        place = f"{source_id}/{token}/{role}/{mention.seq}"
-        sealer = Sealer(data_key, table="mention_version", row=place, key_version=KEY_VERSION)
-        keys = mention_keys(mention)
-        birth = mention.birth
-        address = mention.addresses[0] if mention.addresses else None
-        out.versions.append(
-            (
-                version_id,
-                mention_id,
-                source_id,
-                birth.year if birth else None,
-                birth.month if birth else None,
-                mention.sex,
-                address.town if address else "",
-                int(mention.death is not None),
-                KEY_VERSION,
-                sealer.seal("identity", _dumped(_identity(draft, mention))),
-                sealer.seal("address", _dumped(_places(mention)))
-                if mention.addresses or mention.phones or mention.emails
-                else None,
-                sealer.seal("notes", _dumped(dict(mention.notes))) if mention.notes else None,
-                *self._tokens(keys),
-            )
+    def _places(self, one: Taken, record_id: int, stored: Known | None) -> list[_Place]:
+        first, draft = self._next_mention, one.draft
+        self._next_mention += len(draft.mentions)
+        held = stored.mentions if stored else {}
+        found: list[_Place] = []
+        for number, mention in enumerate(draft.mentions, first):
+            role, seq = str(mention.role), mention.seq
+            mention_id, wrapped = held.get((role, seq), (number, None))
+            found.append(_Place(number, mention_id, record_id, role, seq, one.token, draft.record_key, wrapped))
+        return found
+
+    def _versions(self, mentions: list[MentionDraft], places: list[_Place]) -> None:
+        """Add a version of every mention: sealed parts, what stands in clear, tokens."""
+        out, source_id, count = self._out, self._context.source_id, len(places)
+        versions, ids, *_ = zip(*places, strict=True)
+        births = [_year_month(mention.birth.value) if mention.birth else _NO_BIRTH for mention in mentions]
+        years, months = zip(*births, strict=True)
+        keys = mention_keys(mentions)
+        mint = self._minter.mint
+        out.versions += zip(
+            versions,
+            ids,
+            repeat(source_id, count),
+            years,
+            months,
+            [mention.sex for mention in mentions],
+            [mention.addresses[0].town if mention.addresses else "" for mention in mentions],
+            [int(mention.death is not None) for mention in mentions],
+            repeat(KEY_VERSION, count),
+            *self._sealed(mentions, places),
+            *[mint(kind, keys.tokens[kind]) for kind in TOKEN_COLUMNS],
+            strict=True,
         )
-        of_kind = self._minter.of_kind
-        for kind, issuer, value, valid_from, valid_to in keys.identifiers:
-            token_of = of_kind(kind)[f"{issuer}/{value}"]
-            out.identifiers.append((version_id, kind, issuer, token_of, valid_from, valid_to))
-        for kind, value in keys.aliases:
-            out.aliases.append((version_id, kind, of_kind(kind)[value]))
+        for kind, aliases in _by_kind(keys.aliases).items():
+            tokens = mint(kind, [string for _, string in aliases])
+            out.aliases += [
+                (versions[number], kind, token) for (number, _), token in zip(aliases, tokens, strict=True)
+            ]
+        for kind, numbers in _by_kind(keys.identifiers).items():
+            tokens = mint(kind, [f"{issuer}/{value}" for _, issuer, value, _, _ in numbers])
+            out.identifiers += [
+                (versions[number], kind, issuer, token, valid_from, valid_to)
+                for (number, issuer, _, valid_from, valid_to), token in zip(numbers, tokens, strict=True)
+            ]
 
-    def _tokens(self, keys: Keys) -> list[int | None]:
-        found = keys.tokens
-        return [tokens[found[kind]] if kind in found else None for kind, tokens in self._kinds]
+    def _sealed(
+        self, mentions: list[MentionDraft], places: list[_Place]
+    ) -> tuple[list[bytes], list[bytes | None], list[bytes | None]]:
+        """Seal identity, address and notes of every mention under its own data key; new keys are kept wrapped."""
+        out, source_id, keyring = self._out, self._context.source_id, self._keyring
+        fresh = iter(new_data_keys(sum(place.wrapped is None for place in places)))
+        identities: list[bytes] = []
+        addresses: list[bytes | None] = []
+        notes: list[bytes | None] = []
+        for mention, place in zip(mentions, places, strict=True):
+            if place.wrapped is None:
+                data_key = next(fresh)
+                out.keys.append((place.mention_id, *keyring.wrap(data_key)))
+            else:
+                data_key = keyring.unwrap(place.wrapped)
+            row = f"{source_id}/{place.token}/{place.role}/{place.seq}"
+            seal = Sealer(data_key, table="mention_version", row=row, key_version=KEY_VERSION).seal
+            identities.append(seal("identity", written_identity(mention, place.record_key)))
+            somewhere = mention.addresses or mention.phones or mention.emails
+            addresses.append(seal("address", written_whereabouts(mention)) if somewhere else None)
+            notes.append(seal("notes", written_notes(mention)) if mention.notes else None)
+        return identities, addresses, notes
 
     def _facts(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
-        out = self._out
+        facts, heads = self._out.facts, self._heads
         number = 0
         for mention in draft.mentions:
-            mention_id = ids[mention.role.value, mention.seq]
+            mention_id = ids[str(mention.role), mention.seq]
             for fact in mention.facts:
-                other = ids.get((fact.other[0].value, fact.other[1])) if fact.other else None
-                out.facts.append(
-                    (
-                        record_id,
-                        mention_id,
-                        number,
-                        fact.kind.value,
-                        fact.category.value,
-                        fact.programme.value,
-                        fact.code,
-                        fact.level,
-                        fact.status,
-                        _value(fact.valid_from),
-                        _value(fact.valid_to),
-                        fact.agency_id,
-                        other,
-                        _detail(fact.detail),
-                    )
-                )
+                known, head = heads.get(id(fact), _NO_FACT)  # mapping gives the same facts again and again
+                if known is not fact:
+                    head = _fact_head(fact)
+                    heads[id(fact)] = fact, head
+                other = ids.get((str(fact.other[0]), fact.other[1])) if fact.other else None
+                facts.append((record_id, mention_id, number, *head, other, _detail(fact.detail)))
                 number += 1
 
     def _orders(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
@@ -258,7 +291,7 @@ def sealed_row(
     data_key = new_data_key()
     wrapped, _ = keyring.wrap(data_key)
     sealer = Sealer(data_key, table="quarantine", row=f"{context.source_id}/{token}", key_version=KEY_VERSION)
-    sealed = sealer.seal("row", _dumped({"header": list(header), "cells": list(cells)}))
+    sealed = sealer.seal("row", as_json({"header": header, "cells": cells}))
     return (
         context.source_id,
         context.delivery_id,
@@ -273,59 +306,36 @@ def sealed_row(
     )
 
 
-def _dumped(value: object) -> bytes:
-    """Write JSON; what UTF-8 cannot hold (a lone surrogate out of a broken source) takes the slow way."""
-    try:
-        return to_json(value)
-    except ValueError:
-        return json.dumps(value).encode()
+_NO_BIRTH: tuple[int | None, int | None] = (None, None)
+_NO_FACT: tuple[FactDraft | None, Row] = (None, ())
 
 
-def _identity(draft: RecordDraft, mention: MentionDraft) -> dict[str, Any]:
-    return {
-        "names": [
-            {
-                "full": name.full,
-                "kind": name.kind,
-                "family": name.family,
-                "given": name.given,
-                "kana": name.kana,
-                "kana_family": name.kana_family,
-                "kana_given": name.kana_given,
-            }
-            for name in mention.names
-        ],
-        "birth": _date(mention.birth),
-        "death": _date(mention.death),
-        "identifiers": [
-            {"kind": number.kind, "issuer": number.issuer, "value": number.value} for number in mention.identifiers
-        ],
-        "record_key": draft.record_key,
-    }
+def _by_kind(found: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Sort what begins with the number of a mention and a kind by kind."""
+    kinds: dict[str, list[tuple[Any, ...]]] = {}
+    for number, kind, *rest in found:
+        kinds.setdefault(kind, []).append((number, *rest))
+    return kinds
 
 
-def _places(mention: MentionDraft) -> dict[str, Any]:
-    return {
-        "addresses": [
-            {
-                "text": address.text,
-                "kind": address.kind,
-                "postcode": address.postcode,
-                "city_code": address.city_code,
-                "town_code": address.town_code,
-                "town": address.town,
-                "lot": address.lot,
-                "building": address.building,
-            }
-            for address in mention.addresses
-        ],
-        "phones": list(mention.phones),
-        "emails": list(mention.emails),
-    }
+@lru_cache(1 << 16)
+def _year_month(value: str) -> tuple[int | None, int | None]:
+    found = PartialDate(value, "")
+    return found.year, found.month
 
 
-def _date(found: PartialDate | None) -> dict[str, str] | None:
-    return {"value": found.value, "quality": found.quality, "original": found.original} if found else None
+def _fact_head(fact: FactDraft) -> Row:
+    return (
+        str(fact.kind),
+        str(fact.category),
+        str(fact.programme),
+        fact.code,
+        fact.level,
+        fact.status,
+        _value(fact.valid_from),
+        _value(fact.valid_to),
+        fact.agency_id,
+    )
 
 
 def _value(found: PartialDate | None) -> str:

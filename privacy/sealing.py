@@ -16,6 +16,7 @@ from schemas.errors import MusubiError
 _FORMAT = b"\x01"
 _HEADER = 3
 _NONCE = 12
+_KEY = 32
 _TAG = 16
 _DRAWN = 512
 
@@ -26,7 +27,13 @@ class SealBroken(MusubiError):
 
 def new_data_key() -> bytes:
     """Make the 256-bit data key of one mention from the system's randomness."""
-    return os.urandom(32)
+    return os.urandom(_KEY)
+
+
+def new_data_keys(count: int) -> list[bytes]:
+    """Make the data keys of a batch in one draw."""
+    drawn = os.urandom(_KEY * count)
+    return [drawn[at : at + _KEY] for at in range(0, len(drawn), _KEY)]
 
 
 class _Nonces(list[bytes]):

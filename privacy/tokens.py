@@ -9,68 +9,50 @@ million. What stays visible in the store is which rows share a value, and how ma
 """
 
 import hashlib
-from collections.abc import Iterable
+import struct
+from collections.abc import Collection, Sequence
 
 from privacy.keyring import Keyring
 
 _BYTES = 8
-
-
 REMEMBERED = 1 << 16
 """Values of one kind whose tokens are remembered; family names, towns and dates come again and again."""
 
 
-class KindTokens(dict[str, int]):
-    """The tokens of one kind, by value; minted when first asked for. Values in clear: memory only, bounded."""
-
-    def __init__(self, state: hashlib.blake2b) -> None:
-        super().__init__()
-        self._fresh = state.copy
-
-    def __missing__(self, value: str) -> int:
-        state = self._fresh()
-        state.update(value.encode("utf-8", "surrogatepass"))
-        token = int.from_bytes(state.digest(), "big", signed=True)
-        if len(self) >= REMEMBERED:
-            self.clear()
-        self[value] = token
-        return token
-
-
 class TokenMinter:
-    """Mint tokens under the keys of one keyring; cheap to keep, one per process."""
+    """Mint tokens under the keys of one keyring; cheap to keep, one per process.
+
+    Values it remembers are in clear: in memory only, and bounded.
+    """
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self._states: dict[str, hashlib.blake2b] = {}
-        self._kinds: dict[str, KindTokens] = {}
+        self._known: dict[str, dict[str | None, int | None]] = {}
 
     def one(self, kind: str, value: str) -> int:
         """Mint the token of one value."""
-        state = self._state(kind).copy()
-        state.update(value.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(state.digest(), "big", signed=True)
+        return self.each(kind, (value,))[0]
 
-    def of_kind(self, kind: str) -> KindTokens:
-        """Give the tokens of one kind, for callers that mint many."""
-        found = self._kinds.get(kind)
-        if found is None:
-            found = self._kinds[kind] = KindTokens(self._state(kind))
-        return found
-
-    def mint(self, kind: str, values: Iterable[str | None]) -> list[int | None]:
+    def mint(self, kind: str, values: Sequence[str | None]) -> list[int | None]:
         """Mint the tokens of a column, in its order; an absent or empty value has none."""
-        fresh, number = self._state(kind).copy, int.from_bytes
-        tokens: list[int | None] = []
-        keep = tokens.append
+        known = self._known.setdefault(kind, {"": None, None: None})
+        fresh = set(values).difference(known)
+        if fresh and len(known) > REMEMBERED:
+            known = self._known[kind] = {"": None, None: None}
+            fresh = set(values).difference(known)
+        known.update(zip(fresh, self.each(kind, fresh), strict=True))  # type: ignore[arg-type]  # None is known
+        return list(map(known.__getitem__, values))
+
+    def each(self, kind: str, values: Collection[str]) -> tuple[int, ...]:
+        """Mint the tokens of values that seldom come again; empty ones have theirs, too."""
+        fresh = self._state(kind).copy
+        digests: list[bytes] = []
         for value in values:
-            if value:
-                state = fresh()
-                state.update(value.encode("utf-8", "surrogatepass"))
-                keep(number(state.digest(), "big", signed=True))
-            else:
-                keep(None)
-        return tokens
+            state = fresh()
+            state.update(value.encode("utf-8", "surrogatepass"))
+            digests.append(state.digest())
+        return struct.unpack(f">{len(digests)}q", b"".join(digests))
 
     def _state(self, kind: str) -> hashlib.blake2b:
         """Give the hash state that has taken the key of a kind in already."""

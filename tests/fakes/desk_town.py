@@ -4,7 +4,6 @@ The household of family A (ill mother, husband, daughter), an unrelated couple o
 under address protection with her child, whose former partner is a client of the care department.
 """
 
-import json
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,6 +16,7 @@ from privacy.sealing import new_data_key, seal
 from privacy.tokens import TokenMinter
 from schemas import tables
 from schemas.drafts import MentionDraft
+from schemas.sealed_parts import written_identity, written_notes, written_whereabouts
 from schemas.store import migrate, open_store
 from schemas.tables import GENERATION_OPEN, SEARCH_KINDS
 from schemas.values.addresses import parse_address
@@ -135,39 +135,17 @@ class Town:
             birth=parse_date(birth),
             addresses=(parse_address(address),) if address else (),
             phones=(phone,) if phone else (),
+            notes=tuple(dict(notes).items()),
         )
-        keys = mention_keys(draft).tokens
+        keys = mention_keys([draft]).tokens
         minter = TokenMinter(self.keyring)
         data_key = new_data_key()
         wrapped, kek = self.keyring.wrap(data_key)
         place = f"{source}/{key_token}/{role}/0"
 
         def sealed(part, content):
-            text = json.dumps(content, ensure_ascii=False).encode()
-            return seal(data_key, text, table="mention_version", row=place, field=part)
+            return seal(data_key, content, table="mention_version", row=place, field=part)
 
-        identity = {
-            "names": [
-                {
-                    "full": name,
-                    "kind": "legal",
-                    "family": "",
-                    "given": "",
-                    "kana": kana,
-                    "kana_family": "",
-                    "kana_given": "",
-                }
-            ],
-            "birth": {"value": draft.birth.value, "quality": draft.birth.quality, "original": birth},
-            "death": None,
-            "identifiers": [],
-            "record_key": str(record_id),
-        }
-        places = [
-            {"text": address, "kind": "current", "postcode": "", "city_code": "", "town_code": "", "town": place.town}
-            | {"lot": place.lot, "building": place.building}
-            for place in draft.addresses
-        ]
         self.insert(
             "source_record",
             record_id=record_id,
@@ -191,9 +169,9 @@ class Town:
             sex=sex,
             town=town,
             key_version=1,
-            identity=sealed("identity", identity),
-            address=sealed("address", {"addresses": places, "phones": [phone] if phone else [], "emails": []}),
-            notes=sealed("notes", dict(notes)) if notes else None,
+            identity=sealed("identity", written_identity(draft, str(record_id))),
+            address=sealed("address", written_whereabouts(draft)),
+            notes=sealed("notes", written_notes(draft)) if notes else None,
         )
         self.insert("person_mention", mention_id=mention_id, person_id=person_id)
         self.publish(
@@ -214,8 +192,8 @@ class Town:
             as_of="",
             closed=0,
         )
-        for kind, value in keys.items():
-            if kind in SEARCH_KINDS:
+        for kind, (value,) in keys.items():
+            if value and kind in SEARCH_KINDS:
                 number, token = SEARCH_KINDS.index(kind), minter.one(kind, value)
                 self.publish("view_search", kind=number, token=token, person_id=person_id)
         return mention_id, record_id

@@ -1,10 +1,12 @@
 """Keys of mentions: what must meet, what must stay apart."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linkage.keys import mention_keys, query_keys
+from linkage.keys import KINDS, mention_keys, query_keys
 from linkage.normalise import exact_kana, folded_kana, folded_lot, folded_name, folded_phone, folded_town, loose_name
 from schemas.drafts import MentionDraft
 from schemas.tables import SEARCH_KINDS, TOKEN_COLUMNS
@@ -17,6 +19,33 @@ from schemas.vocabulary import MentionRole
 
 def mention(**fields):
     return MentionDraft(role=MentionRole.SUBJECT, **fields)
+
+
+def keys_of(one):
+    """The keys of one mention: those it has, by kind."""
+    keys = mention_keys([one])
+    tokens = {kind: string for kind, (string,) in keys.tokens.items() if string}
+    return SimpleNamespace(
+        tokens=tokens,
+        aliases=[rest for _, *rest in keys.aliases],
+        identifiers=[tuple(rest) for _, *rest in keys.identifiers],
+    )
+
+
+def test_a_batch_of_mentions_has_the_keys_each_has_alone():
+    some = [
+        mention(names=(PersonName("山田 花子", kana="ヤマダ ハナコ"), PersonName("佐藤", kind="former"))),
+        mention(),
+        mention(phones=("03-1234-5678", "090-1111-2222"), birth=PartialDate("1980-02-03", "day")),
+        mention(identifiers=(Identifier("atena", "12", "1"), Identifier("setai", "77", "1"))),
+    ]
+    keys = mention_keys(some)
+    for number, one in enumerate(some):
+        alone = keys_of(one)
+        assert {kind: column[number] for kind, column in keys.tokens.items() if column[number]} == alone.tokens
+        assert [rest for owner, *rest in keys.aliases if owner == number] == alone.aliases
+        assert [tuple(rest) for owner, *rest in keys.identifiers if owner == number] == alone.identifiers
+    assert mention_keys([]).tokens == dict.fromkeys(KINDS, ())
 
 
 @pytest.mark.parametrize(
@@ -95,7 +124,7 @@ def test_phone_is_digits_or_nothing():
 
 
 def test_every_kind_is_a_column_and_every_search_kind_is_found():
-    keys = mention_keys(
+    keys = keys_of(
         mention(
             names=(PersonName("山田 花子", kana="ヤマダ ハナコ"), PersonName("佐藤", kind="former", kana="サトウ")),
             birth=PartialDate("1980-02-03", "day"),
@@ -108,19 +137,20 @@ def test_every_kind_is_a_column_and_every_search_kind_is_found():
         ),
     )
     assert set(keys.tokens) == set(TOKEN_COLUMNS)
+    assert KINDS == TOKEN_COLUMNS
     assert set(SEARCH_KINDS) <= set(keys.tokens)
     assert {kind for kind, _ in keys.aliases} <= set(TOKEN_COLUMNS)
-    assert ("name_folded", "佐藤花子") in keys.aliases
-    assert ("kana_full", folded_kana("サトウハナコ")) in keys.aliases
-    assert ("town_lot", "本町-9") in keys.aliases
+    assert ["name_folded", "佐藤花子"] in keys.aliases
+    assert ["kana_full", folded_kana("サトウハナコ")] in keys.aliases
+    assert ["town_lot", "本町-9"] in keys.aliases
     assert keys.identifiers == [("atena", "132993", "123", "", "")]
     assert keys.tokens["household_no"] == "132993/77"
 
 
 def test_a_name_in_kana_alone_is_a_reading_and_never_a_spelling():
-    keys = mention_keys(mention(names=(PersonName("ﾔﾏﾀﾞ ﾊﾅｺ"),)))
+    keys = keys_of(mention(names=(PersonName("ﾔﾏﾀﾞ ﾊﾅｺ"),)))
     assert "name_folded" not in keys.tokens
-    written = mention_keys(mention(names=(PersonName("山田 花子", kana="やまだ はなこ"),)))
+    written = keys_of(mention(names=(PersonName("山田 花子", kana="やまだ はなこ"),)))
     assert keys.tokens["kana_full"] == written.tokens["kana_full"]
     assert keys.tokens["kana_given"] == written.tokens["kana_given"]
 
@@ -138,7 +168,7 @@ def test_a_name_in_kana_alone_is_a_reading_and_never_a_spelling():
     ],
 )
 def test_a_given_name_alone_is_no_full_name(name, kana, alone):
-    tokens = mention_keys(mention(names=(PersonName(name, kana=kana),))).tokens
+    tokens = keys_of(mention(names=(PersonName(name, kana=kana),))).tokens
     assert ("name_folded" in tokens or "kana_full" in tokens) != alone
     assert bool(alone) <= ("kana_given" in tokens)
 
@@ -148,20 +178,20 @@ def test_a_short_query_still_searches_full_names():
 
 
 def test_an_exchanged_name_shares_its_letters():
-    right = mention_keys(mention(names=(PersonName("渡邊 太郎"),))).tokens
-    wrong = mention_keys(mention(names=(PersonName("太郎 渡辺"),))).tokens
+    right = keys_of(mention(names=(PersonName("渡邊 太郎"),))).tokens
+    wrong = keys_of(mention(names=(PersonName("太郎 渡辺"),))).tokens
     assert right["name_bag"] == wrong["name_bag"]
     assert right["name_loose"] != wrong["name_loose"]
 
 
 def test_partial_and_uncertain_birth_dates_give_what_they_know():
-    assert set(mention_keys(mention(birth=PartialDate("1955-02", "noncalendar"))).tokens) == {"birth_ym"}
-    assert mention_keys(mention(birth=PartialDate("1955", "approx"))).tokens == {}
-    assert mention_keys(mention(birth=PartialDate("", "unknown"))).tokens == {}
+    assert set(keys_of(mention(birth=PartialDate("1955-02", "noncalendar"))).tokens) == {"birth_ym"}
+    assert keys_of(mention(birth=PartialDate("1955", "approx"))).tokens == {}
+    assert keys_of(mention(birth=PartialDate("", "unknown"))).tokens == {}
 
 
 def test_a_query_finds_what_a_mention_wrote():
-    wrote = mention_keys(
+    wrote = keys_of(
         mention(names=(PersonName("髙橋　一郎", kana="ﾀｶﾊｼ ｲﾁﾛｳ"),), birth=PartialDate("1950-01-02", "day")),
     ).tokens
     asked = query_keys(name="高橋一郎", kana="たかはし　いちろう", birth=PartialDate("1950-01-02", "day"))
@@ -171,21 +201,21 @@ def test_a_query_finds_what_a_mention_wrote():
 def test_a_query_may_be_typed_as_people_write():
     asked = query_keys(birth="昭和25年1月2日", address="結市結町三丁目２番３号", phone="03-1234-5678")
     address = Address("", town="結町3丁目", lot="2-3")
-    wrote = mention_keys(mention(birth=PartialDate("1950-01-02", "day"), addresses=(address,))).tokens
+    wrote = keys_of(mention(birth=PartialDate("1950-01-02", "day"), addresses=(address,))).tokens
     assert asked["birth_date"] == wrote["birth_date"]
     assert asked["town_lot"] == wrote["town_lot"]
 
 
 def test_a_room_is_read_from_the_building_or_from_a_third_number():
-    one = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3", building="コーポ結 305号室"),)))
-    other = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3-305"),)))
-    bare = mention_keys(mention(addresses=(Address("", town="本町1丁目", lot="2-3"),)))
+    one = keys_of(mention(addresses=(Address("", town="本町1丁目", lot="2-3", building="コーポ結 305号室"),)))
+    other = keys_of(mention(addresses=(Address("", town="本町1丁目", lot="2-3-305"),)))
+    bare = keys_of(mention(addresses=(Address("", town="本町1丁目", lot="2-3"),)))
     assert one.tokens["dwelling"] == other.tokens["dwelling"] != bare.tokens["dwelling"]
     assert one.tokens["town_lot"] == other.tokens["town_lot"] == bare.tokens["town_lot"]
 
 
 def test_an_all_zero_number_is_no_number():
-    assert mention_keys(mention(identifiers=(Identifier("kaigo", "0000000000"),))).identifiers == []
+    assert keys_of(mention(identifiers=(Identifier("kaigo", "0000000000"),))).identifiers == []
 
 
 @given(st.text(alphabet="ぁあがゴッヴー゛ｶﾞ－山髙邊ヶ Aａ", max_size=12))
@@ -196,4 +226,4 @@ def test_folding_twice_changes_nothing(text):
 
 @given(st.text(max_size=20))
 def test_no_text_whatever_raises(text):
-    mention_keys(mention(names=(PersonName(text, kana=text),), addresses=(Address(text, town=text, lot=text),)))
+    keys_of(mention(names=(PersonName(text, kana=text),), addresses=(Address(text, town=text, lot=text),)))

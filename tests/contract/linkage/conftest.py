@@ -106,16 +106,16 @@ class Town:
             row = {"record_id": record_id, "role": one.role.value, "seq": one.seq, "version_id": 0}
             found = conn.execute(insert(mention), row).inserted_primary_key[0]
             conn.execute(insert(data_key), {"mention_id": found, "wrapped": b"", "kek_version": 1})
-        keys = mention_keys(one)
-        row = {name: token(name, keys.tokens[name]) if name in keys.tokens else None for name in TOKEN_COLUMNS}
+        keys = mention_keys([one])
+        row = {name: token(name, keys.tokens[name][0]) if keys.tokens[name][0] else None for name in TOKEN_COLUMNS}
         row |= {"mention_id": found, "source_id": source, "sex": one.sex, "died": 0, "key_version": 1}
         row["town"] = one.addresses[0].town if one.addresses else ""
         row |= {"birth_year": one.birth.year if one.birth else None}
         version = conn.execute(insert(mention_version), row).inserted_primary_key[0]
         conn.execute(update(mention).where(mention.c.mention_id == found).values(version_id=version))
-        for kind, value in keys.aliases:
+        for _, kind, value in keys.aliases:
             conn.execute(insert(mention_alias), {"version_id": version, "kind": kind, "token": token(kind, value)})
-        for kind, issuer, value, start, end in keys.identifiers:
+        for _, kind, issuer, value, start, end in keys.identifiers:
             row = {"version_id": version, "kind": kind, "issuer": issuer, "valid_from": start, "valid_to": end}
             conn.execute(insert(mention_identifier), {**row, "token": token(kind, f"{issuer}/{value}")})
         if not conn.execute(select(touched.c.mention_id).where(touched.c.mention_id == found)).first():

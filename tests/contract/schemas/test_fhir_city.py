@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import pytest
 
@@ -23,6 +22,7 @@ from schemas.model import (
     SourceRecord,
 )
 from schemas.model.assembly import SHAPES, meetings, plans, read_consent, read_fact, read_mention
+from schemas.sealed_parts import read_part, written_identity, written_notes, written_whereabouts
 from schemas.vocabulary import FactKind, MentionRole, Programme
 from tests.contract.test_city_sources import PRESETS, read
 
@@ -46,12 +46,12 @@ def origin_of(source: str, draft: RecordDraft) -> Origin:
 
 
 def as_mention(source: str, draft: RecordDraft, mention: MentionDraft) -> Mention:
-    told = asdict(mention)
-    parts = {
-        "identity": {key: told[key] for key in ("names", "birth", "death", "identifiers")},
-        "address": {key: told[key] for key in ("addresses", "phones", "emails")},
-        "notes": dict(mention.notes),
+    written = {
+        "identity": written_identity(mention, draft.record_key),
+        "address": written_whereabouts(mention),
+        "notes": written_notes(mention),
     }
+    parts = {part: read_part(part, content) for part, content in written.items()}
     return read_mention(
         parts,
         ref=f"m{draft.line}-{mention.role.value.replace('_', '-')}-{mention.seq}",
