@@ -6,22 +6,20 @@ the cell.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TypeVar
 
+from connectors.readings import MEMORY, Cells, Reading
 from schemas.errors import RecordRejected
 from schemas.source import Cell, Condition, SourceDefinition, Value
 from schemas.values.dates import PartialDate, parse_date
 
 __all__ = ["Cells", "Columns", "bounded", "folded", "join_key"]
 
-Cells = Sequence[str]
 Reader = Callable[[Cells], str]
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
-MEMORY = 1 << 16
-"""Entries a reader remembers before it starts anew."""
 _EXCEL_EPOCH = date(1899, 12, 30).toordinal()
 _EXCEL_LEAST, _EXCEL_MOST = 10_000, 80_000
 """Serial day numbers that are taken for dates, 1927 to 2119."""
@@ -90,27 +88,41 @@ class Columns:
         bounded(self._dates)[text] = found
         return found
 
-    def condition(self, rule: Condition | None, *, otherwise: bool) -> Callable[[Cells], bool] | None:
+    def reading(
+        self,
+        positions: Iterable[int],
+        read: Callable[[Cells], Answer],
+        *,
+        absent: Answer,
+        needed: int | None = None,
+        most: int = MEMORY,
+    ) -> Reading[Answer]:
+        """Compile a function of the cells at ``positions``."""
+        return Reading(
+            sorted(set(positions)),
+            read,
+            absent=absent,
+            width=len(self.at),
+            warnings=self.warnings,
+            needed=needed,
+            most=most,
+        )
+
+    def text(self, position: int, read: Callable[[str], Answer], *, absent: Answer) -> Reading[Answer]:
+        """Compile the reading of one cell; ``absent`` where it is empty."""
+        return self.reading((position,), lambda cells: read(cells[position]), absent=absent, needed=position)
+
+    def condition(self, rule: Condition | None, *, otherwise: bool) -> Reading[bool] | None:
         """Compile a condition; None when there is none. A column the delivery lacks makes it ``otherwise``."""
         if rule is None:
             return None
         position = self.position(rule.column)
         if position is None:
-            return lambda _cells: otherwise
-        at = position
-        wanted = frozenset(rule.equals)
+            return self.reading((), lambda _cells: otherwise, absent=otherwise)
+        at, wanted = position, frozenset(rule.equals)
         if not wanted:
-            return lambda cells: bool(cells[at].strip())
-        answers: dict[str, bool] = {}
-
-        def holds(cells: Cells) -> bool:
-            text = cells[at]
-            found = answers.get(text)
-            if found is None:
-                found = bounded(answers)[text] = folded(text) in wanted
-            return found
-
-        return holds
+            return self.reading((at,), lambda cells: bool(cells[at].strip()), absent=False)
+        return self.reading((at,), lambda cells: folded(cells[at]) in wanted, absent=False)
 
     def value(self, rule: Value) -> tuple[Reader, tuple[int, ...]]:
         """Compile a value: its reader and the positions it looks at."""

@@ -1,19 +1,19 @@
 """From a row's coded columns to facts, consents and protection orders of a mention."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
-from connectors.cells import Cells, Columns, bounded
+from connectors.cells import Columns
 from connectors.mentions import reference
+from connectors.readings import NEAR, Cells, Reading
 from schemas.drafts import ConsentDraft, FactDraft, ProtectionDraft
 from schemas.errors import RecordRejected
 from schemas.source import Cell, ConsentRule, FactRule, ProtectionRule, Value
 from schemas.values.dates import PartialDate
 from schemas.vocabulary import Category, Programme, Purpose, StaffRole, Tier
 
-__all__ = ["consent_plan", "fact_plan", "protection_plan"]
+__all__ = ["FactPlan", "consent_plan", "fact_plan", "protection_plan"]
 
 SELF = "self"
 _PURPOSES, _ROLES, _CATEGORIES = frozenset(Purpose), frozenset(StaffRole), frozenset(Category)
@@ -21,35 +21,27 @@ BAD_CLEARANCE = "unknown-clearance"
 UNREAD_LIFTING = "unread-lifting"
 
 
-FactReader = Callable[[Cells, bool], tuple[FactDraft, ...]]
-"""Gives the facts of a row; told whether the mention they point to is there."""
+@dataclass(frozen=True, slots=True)
+class FactPlan:
+    """One fact rule over one header."""
+
+    on: str
+    other: str
+    alone: Reading[tuple[FactDraft, ...]]
+    beside: Reading[tuple[FactDraft, ...]]
+    """The facts of a row that names the mention they point to, too."""
 
 
-def fact_plan(columns: Columns, rule: FactRule) -> FactReader:
-    """Compile one fact rule: a function of the cells and of whether the mention it points to is there.
-
-    What it gives depends on few cells with few values, so answers are remembered by those cells.
-    """
+def fact_plan(columns: Columns, rule: FactRule) -> FactPlan:
+    """Compile one fact rule."""
     draw = _Fact(columns, rule)
-    positions = draw.positions
-    memories: tuple[dict[Any, tuple[FactDraft, ...]], ...] = ({}, {})
-    pick: Any = itemgetter(*positions) if positions else lambda _cells: ()
     needed = columns.position(rule.when.column) if rule.when and "" not in rule.when.equals else None
 
-    def read(cells: Cells, other_there: bool) -> tuple[FactDraft, ...]:
-        if needed is not None and not cells[needed]:
-            return ()
-        key = pick(cells)
-        memory = memories[other_there]
-        found = memory.get(key)
-        if found is None:
-            told = len(columns.warnings)
-            found = draw.read(cells, other_there=other_there)
-            if len(columns.warnings) == told:  # a row that warns is read anew each time, so each row warns
-                bounded(memory)[key] = found
-        return found
+    def reading(*, other_there: bool) -> Reading[tuple[FactDraft, ...]]:
+        read = partial(draw.read, other_there=other_there)
+        return columns.reading(draw.positions, read, absent=(), needed=needed)
 
-    return read
+    return FactPlan(rule.on, rule.other, reading(other_there=False), reading(other_there=True))
 
 
 class _Fact:
@@ -119,7 +111,7 @@ class _Fact:
         return tuple(sorted(found))
 
 
-def consent_plan(columns: Columns, rule: ConsentRule) -> Callable[[Cells], ConsentDraft | None]:
+def consent_plan(columns: Columns, rule: ConsentRule) -> Reading[ConsentDraft | None]:
     """Compile one consent rule."""
     decide = columns.value(rule.decision)[0]
     decision_at = columns.position(rule.decision.column) if isinstance(rule.decision, Cell) else None
@@ -131,8 +123,6 @@ def consent_plan(columns: Columns, rule: ConsentRule) -> Callable[[Cells], Conse
     reference_at, supersedes_at = columns.position(rule.reference), columns.position(rule.supersedes)
 
     def read(cells: Cells) -> ConsentDraft | None:
-        if decision_at is not None and not cells[decision_at]:
-            return None
         decision = decide(cells)
         if not decision:
             return None
@@ -149,7 +139,10 @@ def consent_plan(columns: Columns, rule: ConsentRule) -> Callable[[Cells], Conse
             cells[supersedes_at].strip() if supersedes_at is not None else "",
         )
 
-    return read
+    values = (rule.decision, rule.given_by, rule.method, rule.agencies, rule.scope, rule.purposes)
+    positions = {at for value in values for at in columns.value(value)[1]}
+    positions |= {at for at in (start, end, reference_at, supersedes_at) if at is not None}
+    return columns.reading(positions, read, absent=None, needed=decision_at, most=NEAR)
 
 
 def protection_plan(columns: Columns, rule: ProtectionRule) -> Callable[[Cells], ProtectionDraft]:

@@ -6,13 +6,16 @@ changes when the reading changes, so that a record is read anew then.
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from typing import Any, cast
 
-from connectors.cells import Cells, Columns, folded, join_key
-from connectors.facts import consent_plan, fact_plan, protection_plan
+import numpy as np
+
+from connectors.cells import Columns, folded, join_key
+from connectors.facts import FactPlan, consent_plan, fact_plan, protection_plan
 from connectors.fhir_records import FhirReader
 from connectors.mentions import MentionPlan, Person, primary_of, reference
+from connectors.readings import Batch, Cells, Reading
 from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraft, RecordDraft
 from schemas.errors import RecordRejected
 from schemas.source import SourceDefinition
@@ -25,6 +28,7 @@ VERSION = "1"
 """Version of the mapping code; raise it when the same cells give another draft."""
 GAIJI = "gaiji-unmapped"
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
+_PRIVATE_FIRST, _PRIVATE_COUNT = np.uint16(0xE000), np.uint16(0x1900)
 _MAPPING_FIELDS = {"id", "programme", "issuer", "identity", "record", "column", "mention", "fact", "consent"}
 _MAPPING_FIELDS |= {"protection", "codes", "sensitive"}
 
@@ -46,12 +50,12 @@ class Mapper:
         self._fhir = FhirReader(definition) if definition.format.kind == "fhir" else None
         self._plans = self._mention_plans()
         self._primary = primary_of(self._plans) if self._plans else None
-        self._facts = [
-            (rule.on, rule.other, fact_plan(self._columns, rule)) for rule in definition.fact if self._fhir is None
-        ]
+        self._facts = [fact_plan(self._columns, rule) for rule in definition.fact if self._fhir is None]
         self._consents = [(rule.on, consent_plan(self._columns, rule)) for rule in definition.consent]
         self._protections = [(rule.on, protection_plan(self._columns, rule)) for rule in definition.protection]
         self._record = _RecordPlan(self._columns)
+        self._columnar = self._fhir is None and not self._protections and not definition.record.event_date
+        """Whether a batch can be read column by column: orders and events are few, and each counts by itself."""
 
     def record_key(self, cells: Cells) -> str | None:
         """Give a row's record key without mapping it; None when it has none. Takes rows that do not map, too."""
@@ -73,6 +77,16 @@ class Mapper:
         if len(cells) < len(self.header):
             cells = (*cells, *[""] * (len(self.header) - len(cells)))
         return key, self._record.history(cells), self._record.latest(cells)
+
+    def places(self, rows: Sequence[tuple[int, Cells]]) -> list[tuple[str, str, bool] | None]:
+        """Say so of many (line, cells) rows."""
+        width = len(self.header)
+        if not rows or any(len(cells) != width for _, cells in rows):
+            return [self.place(cells) for _, cells in rows]
+        batch = Batch([cells for _, cells in rows])
+        keys, record = self._keys(batch, rows), self._record
+        found = zip(keys, record.history.column(batch), record.latest.column(batch), strict=True)
+        return [place if place[0] else None for place in found]
 
     def map(self, cells: Cells, line: int) -> RecordDraft:
         """Map one row; raise RecordRejected with fault code and column when it cannot be taken."""
@@ -115,9 +129,9 @@ class Mapper:
             if person is not None:
                 persons[plan.ref] = person
         facts: dict[str, list[FactDraft]] = {ref: [] for ref in persons}
-        for on, other, read in self._facts:
-            if on in facts:
-                facts[on] += read(cells, other in persons)
+        for rule in self._facts:
+            if rule.on in facts:
+                facts[rule.on] += (rule.beside if rule.other in persons else rule.alone)(cells)
         consents: dict[str, list[ConsentDraft]] = {}
         for on, read_consent in self._consents:
             if on in persons and (consent := read_consent(cells)) is not None:
@@ -152,6 +166,106 @@ class Mapper:
             )
         return tuple(drafts)
 
+    def map_all(self, rows: Sequence[tuple[int, Cells]], texts: Sequence[str]) -> list[RecordDraft | RecordRejected]:
+        """Map (line, cells) rows, each with its cells joined by U+001F; give drafts or what is wrong, in their order.
+
+        A batch is read column by column; rows in which anything is out of the ordinary are mapped one by one.
+        """
+        width = len(self.header)
+        columnar = bool(rows) and self._columnar and all(len(cells) == width for _, cells in rows)
+        found: list[RecordDraft | RecordRejected | None] = [None] * len(rows)
+        if columnar:
+            found = self._read_batch(rows, texts)
+        for number, (line, cells) in enumerate(rows):
+            if found[number] is None:
+                try:
+                    found[number] = self.map(cells, line)
+                except RecordRejected as rejected:
+                    found[number] = rejected
+        return cast("list[RecordDraft | RecordRejected]", found)
+
+    def _read_batch(
+        self, rows: Sequence[tuple[int, Cells]], texts: Sequence[str]
+    ) -> list[RecordDraft | RecordRejected | None]:
+        """Map a batch column by column; None for rows that are odd."""
+        batch, record = Batch([cells for _, cells in rows]), self._record
+        keys = self._keys(batch, rows)
+        batch.odd.update(_marked(texts))
+        mentions = self._mentions_of(batch)
+        columns = (
+            record.scope.column(batch),
+            record.history.column(batch),
+            record.latest.column(batch),
+            record.deleted.column(batch),
+        )
+        odd = batch.odd
+        return [
+            None if number in odd else RecordDraft(key, line, *parts)
+            for number, ((line, _), key, *parts) in enumerate(zip(rows, keys, mentions, *columns, strict=True))
+        ]
+
+    def _keys(self, batch: Batch, rows: Sequence[tuple[int, Cells]]) -> Sequence[str]:
+        """Give the record keys of a batch; rows without one are odd."""
+        if self._only is not None:
+            column = batch.columns[self._only]
+            together = "".join(column)
+            if all(column) and together.isascii() and len(together.split()) == 1:
+                return column
+        keys = [self.record_key(cells) or "" for _, cells in rows]
+        batch.odd.update(row for row, key in enumerate(keys) if not key)
+        return keys
+
+    def _mentions_of(self, batch: Batch) -> list[tuple[MentionDraft, ...]]:
+        """Read the mentions of every row of a batch."""
+        people = {plan.ref: plan.read_all(batch, primary=plan is self._primary) for plan in self._plans}
+        facts: dict[str, list[tuple[FactDraft, ...]]] = {}
+        for rule in self._facts:
+            if rule.on not in people:
+                continue
+            drawn = _beside(rule, batch, people.get(rule.other))
+            before = facts.get(rule.on)
+            if any(drawn):
+                facts[rule.on] = [a + b for a, b in zip(before, drawn, strict=True)] if before else drawn
+        consents: dict[str, list[tuple[ConsentDraft, ...]]] = {}
+        for on, read in self._consents:
+            given: list[tuple[ConsentDraft, ...]] = [(one,) if one else () for one in read.column(batch)]
+            before_given = consents.get(on)
+            consents[on] = [a + b for a, b in zip(before_given, given, strict=True)] if before_given else given
+        nothing: list[tuple[Any, ...]] = [()] * batch.count
+        forms: list[list[MentionDraft | None]] = []
+        for plan in self._plans:
+            persons = people[plan.ref]
+            if not any(persons):
+                continue
+            if plan.beside in people:
+                plan.share_all(batch, persons, people[plan.beside])
+            role, seq = plan.role, plan.seq
+            forms.append(
+                [
+                    MentionDraft(
+                        role,
+                        seq,
+                        person.names,
+                        person.birth,
+                        person.death,
+                        person.sex,
+                        person.addresses,
+                        person.phones,
+                        person.emails,
+                        person.identifiers,
+                        told,
+                        person.notes,
+                        agreed,
+                    )
+                    if person
+                    else None
+                    for person, told, agreed in zip(
+                        persons, facts.get(plan.ref, nothing), consents.get(plan.ref, nothing), strict=True
+                    )
+                ]
+            )
+        return [tuple([one for one in row if one]) for row in zip(*forms, strict=True)] if forms else nothing
+
     def _mention_plans(self) -> list[MentionPlan]:
         plans: dict[str, MentionPlan] = {}
         for column in self.definition.column:
@@ -167,6 +281,25 @@ class Mapper:
         return sorted(plans.values(), key=lambda plan: (order.index(reference(plan.ref)[0]), plan.seq))
 
 
+def _beside(rule: FactPlan, batch: Batch, others: list[Person | None] | None) -> list[tuple[FactDraft, ...]]:
+    """Draw the facts of a rule; they point to the other mention in the rows that have it."""
+    if others is None or not any(others):
+        return rule.alone.column(batch)
+    if all(others):
+        return rule.beside.column(batch)
+    pairs = zip(rule.alone.column(batch), rule.beside.column(batch), others, strict=True)
+    return [beside if other else alone for alone, beside, other in pairs]
+
+
+def _marked(texts: Sequence[str]) -> list[int]:
+    """Find the rows with a number cut out or a private-use letter; a batch seldom has any."""
+    together = "\n".join(texts)
+    units = np.frombuffer(together.encode("utf-16-le", "surrogatepass"), np.uint16)
+    if CUT not in together and not ((units - _PRIVATE_FIRST) < _PRIVATE_COUNT).any():
+        return []
+    return [row for row, text in enumerate(texts) if CUT in text or _PRIVATE.search(text)]
+
+
 class _RecordPlan:
     """Reads the frame of a row: history, scope, deletion and event."""
 
@@ -174,20 +307,20 @@ class _RecordPlan:
         rule = columns.definition.record
         self._columns = columns
         self._rule = rule
-        self._history = [at for name in rule.history if (at := columns.position(name)) is not None]
-        self.latest: Callable[[Cells], bool] = columns.condition(rule.latest, otherwise=True) or (lambda _cells: True)
-        self._deleted = columns.condition(rule.deleted, otherwise=False)
-        self._scope = columns.value(rule.scope)[0]
+        history = [at for name in rule.history if (at := columns.position(name)) is not None]
+        self.history = columns.reading(
+            history, lambda cells: _history_text(tuple([cells[at] for at in history])) if history else "", absent=""
+        )
+        """A row's history and branch number joined so that they compare as one; empty where the source has none."""
+        self.latest = columns.condition(rule.latest, otherwise=True) or _constant(columns, value=True)
+        self.deleted = columns.condition(rule.deleted, otherwise=False) or _constant(columns, value=False)
+        scope, positions = columns.value(rule.scope)
+        self.scope = columns.reading(positions, scope, absent="")
         self._event = [columns.position(name) for name in rule.event_key] if rule.event_date else []
-
-    def history(self, cells: Cells) -> str:
-        """Join a row's history and branch number so that they compare as one; empty where the source has none."""
-        return _history_text(tuple([cells[at] for at in self._history])) if self._history else ""
 
     def frame(self, cells: Cells) -> tuple[str, bool, tuple[str, str, str] | None]:
         """Read a row's scope, whether it is deleted, and its event."""
-        deleted = self._deleted(cells) if self._deleted else False
-        return self._scope(cells), deleted, self._read_event(cells) if self._rule.event_date else None
+        return self.scope(cells), self.deleted(cells), self._read_event(cells) if self._rule.event_date else None
 
     def _read_event(self, cells: Cells) -> tuple[str, str, str]:
         columns, rule = self._columns, self._rule
@@ -199,7 +332,10 @@ class _RecordPlan:
         return when.value, key, corrected.value if corrected else ""
 
 
-@lru_cache(maxsize=4096)
+def _constant(columns: Columns, *, value: bool) -> Reading[bool]:
+    return columns.reading((), lambda _cells: value, absent=value)
+
+
 def _history_text(parts: tuple[str, ...]) -> str:
     """Join history and branch number so that they compare as one number."""
     plain = [folded(part) for part in parts]

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
-from typing import Any
+from itertools import repeat
+from typing import TypeVar
 
-from connectors.cells import Cells, Columns, bounded, folded
+from connectors.cells import Columns, folded
+from connectors.readings import NEAR, Batch, Cells, Reading
 from schemas.errors import RecordRejected
 from schemas.source import Column, MentionRule
 from schemas.values.addresses import Address, parse_address
@@ -19,9 +20,7 @@ from schemas.vocabulary import MentionRole, Programme
 __all__ = ["MentionPlan", "reference"]
 
 Reference = tuple[MentionRole, int]
-Condition = Callable[[Cells], bool]
-NEAR = 1 << 13
-"""Names and addresses a reader remembers: those that come again come soon."""
+Whole = TypeVar("Whole")
 _REGISTERS = (Programme.REGISTER, Programme.PROTECTION)
 
 
@@ -52,52 +51,81 @@ class MentionPlan:
 
     columns: Columns
     ref: str
-    when: Condition | None = None
-    unless: Condition | None = None
+    when: Reading[bool] | None = None
+    unless: Reading[bool] | None = None
     beside: str = ""
     shares: tuple[str, ...] = ()
-    shares_when: Condition | None = None
-    _names: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    _addresses: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    _single: dict[str, tuple[int, str]] = field(default_factory=dict)
-    _phones: list[int] = field(default_factory=list)
-    _emails: list[int] = field(default_factory=list)
-    _ids: list[tuple[str, int, int | None]] = field(default_factory=list)
-    _notes: list[tuple[str, int]] = field(default_factory=list)
-    _name_readers: list[Callable[[Cells], PersonName | None]] = field(default_factory=list)
-    _address_readers: list[Callable[[Cells], Address | None]] = field(default_factory=list)
+    shares_when: Reading[bool] | None = None
+    _parts: dict[str, dict[str, dict[str, int]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    _names: list[Reading[PersonName | None]] = field(default_factory=list)
+    _addresses: list[Reading[Address | None]] = field(default_factory=list)
+    _phones: list[Reading[str | None]] = field(default_factory=list)
+    _emails: list[Reading[str | None]] = field(default_factory=list)
+    _ids: list[Reading[Identifier | None]] = field(default_factory=list)
+    _notes: list[Reading[tuple[str, str] | None]] = field(default_factory=list)
+    _days: dict[str, Reading[PartialDate | None]] = field(default_factory=dict)
+    _note_at: int | None = None
+    """Where the birth date is written in words."""
+    _sex: Reading[str] | None = None
 
     def __post_init__(self) -> None:
         self.role, self.seq = reference(self.ref)
         definition = self.columns.definition
         self._issuer = definition.issuer
         self._legal = "legal" if definition.programme in _REGISTERS else "as_written"
-        self._sex = self.columns.code("sex", "") if "sex" in definition.codes else folded
 
     def add(self, column: Column) -> None:
         """Take in a column that maps to this mention; one the delivery lacks is left out."""
-        position = self.columns.position(column.name)
+        name, columns, position = column.name, self.columns, self.columns.position(column.name)
         if position is None:
             return
         part, _, rest = column.to.partition(".")[2].partition(".")
-        match part:
-            case "name":
+        match part, rest:
+            case "name", _:
                 kind, _, piece = rest.partition(".")
-                self._names[kind or "legal"][piece or "full"] = position
-            case "address":
+                self._parts["name"][kind or "legal"][piece or "full"] = position
+            case "address", _:
                 kind, _, piece = rest.partition(".")
-                self._addresses[kind or "current"][piece or "text"] = position
-            case "phone":
-                self._phones.append(position)
-            case "email":
-                self._emails.append(position)
-            case "note":
-                self._notes.append((column.name, position))
-            case "id":
-                kind, _, issuer = rest.partition("@")
-                self._ids.append((kind, position, self.columns.position(issuer)))
-            case _:
-                self._single[f"{part}.{rest}" if rest else part] = (position, column.name)
+                self._parts["address"][kind or "current"][piece or "text"] = position
+            case "phone", _:
+                self._phones.append(columns.text(position, lambda text: normalise_phone(text) or None, absent=None))
+            case "email", _:
+                self._emails.append(columns.text(position, lambda text: text.strip() or None, absent=None))
+            case "note", _:
+                name = column.name
+                read = columns.text(
+                    position, lambda text: (name, kept) if (kept := text.strip()) else None, absent=None
+                )
+                self._notes.append(read)
+            case "id", _:
+                self._ids.append(self._number(rest, position))
+            case "birth", "note":
+                self._note_at = position
+                self._days["note"] = self._day(position, name)
+            case "birth" | "death", "":
+                self._days[part] = self._day(position, name)
+            case "sex", "":
+                read_sex = columns.code("sex", "") if "sex" in columns.definition.codes else folded
+                self._sex = columns.text(position, read_sex, absent="")
+
+    def _day(self, position: int, name: str) -> Reading[PartialDate | None]:
+        columns = self.columns
+        return columns.reading((position,), lambda cells: columns.date(cells, position, name), absent=None)
+
+    def _number(self, rest: str, position: int) -> Reading[Identifier | None]:
+        kind, _, column = rest.partition("@")
+        issuer, common = self.columns.position(column), self._issuer
+
+        def read(cells: Cells) -> Identifier | None:
+            value = folded(cells[position])
+            if not value.strip("0-"):
+                return None
+            return Identifier(kind, value, folded(cells[issuer]) if issuer is not None else common)
+
+        positions = (position,) if issuer is None else (position, issuer)
+        return self.columns.reading(positions, read, absent=None, needed=position, most=NEAR)
 
     def rule(self, rule: MentionRule) -> None:
         """Take in when the mention exists and what it shares."""
@@ -107,17 +135,31 @@ class MentionPlan:
         self.beside, self.shares = rule.beside, rule.shares
 
     def compile(self) -> None:
-        """Make the readers, once all columns are taken in."""
+        """Make the readings of names and addresses, once all columns are taken in."""
         written = {"legal": self._legal, "foreign": "as_written"}
-        self._name_readers = [_name_reader(written.get(kind, kind), parts) for kind, parts in self._names.items()]
-        self._address_readers = [_address_reader(kind, parts) for kind, parts in self._addresses.items()]
+        self._names = [
+            self._whole(_read_name, written.get(kind, kind), parts) for kind, parts in self._parts["name"].items()
+        ]
+        spoken = {"moved": "past"}
+        self._addresses = [
+            self._whole(_read_address, spoken.get(kind, kind), parts)
+            for kind, parts in self._parts["address"].items()
+        ]
+
+    def _whole(self, make: Callable[..., Whole | None], kind: str, parts: dict[str, int]) -> Reading[Whole | None]:
+        """Compile what is read from several columns; people of one household stand near each other."""
+
+        def read(cells: Cells) -> Whole | None:
+            return make(kind, **{part: cells[at].strip() for part, at in parts.items()})
+
+        return self.columns.reading(parts.values(), read, absent=None, most=NEAR)
 
     def read(self, cells: Cells, *, primary: bool) -> Person | None:
         """Read the mention; None when the row does not name this person."""
         if (self.when and not self.when(cells)) or (self.unless and self.unless(cells)):
             return None
-        names = tuple([name for read in self._name_readers if (name := read(cells)) is not None])
-        identifiers = self._read_ids(cells) if self._ids else ()
+        names = _found(self._names, cells)
+        identifiers = _found(self._ids, cells)
         if not names:
             if not primary and not identifiers:
                 return None
@@ -126,20 +168,62 @@ class MentionPlan:
         return Person(
             names,
             self._read_birth(cells),
-            self._date(cells, "death"),
-            self._read_sex(cells),
-            tuple([address for read in self._address_readers if (address := read(cells)) is not None]),
-            tuple([phone for at in self._phones if cells[at] and (phone := normalise_phone(cells[at]))]),
-            tuple([email for at in self._emails if cells[at] and (email := cells[at].strip())]),
+            self._days["death"](cells) if "death" in self._days else None,
+            self._sex(cells) if self._sex else "",
+            _found(self._addresses, cells),
+            _found(self._phones, cells),
+            _found(self._emails, cells),
             identifiers,
-            tuple([(name, text) for name, at in self._notes if cells[at] and (text := cells[at].strip())]),
+            _found(self._notes, cells),
         )
+
+    def read_all(self, batch: Batch, *, primary: bool) -> list[Person | None]:
+        """Read the mention of every row of a batch, odd rows apart."""
+        there = [True] * batch.count
+        if self.when:
+            there = self.when.column(batch)
+        if self.unless:
+            there = [one and not other for one, other in zip(there, self.unless.column(batch), strict=True)]
+        names, identifiers = _all_found(self._names, batch), _all_found(self._ids, batch)
+        if not primary:
+            there = [
+                one and bool(name or number) for one, name, number in zip(there, names, identifiers, strict=True)
+            ]
+        elif self._names and not all(names):
+            batch.odd.update(row for row, name in enumerate(names) if there[row] and not name)
+        if not any(there):
+            return [None] * batch.count
+        if self._note_at is not None:
+            batch.odd.update(batch.filled(self._note_at))
+        columns = (
+            names,
+            self._days["birth"].column(batch) if "birth" in self._days else repeat(None),
+            self._days["death"].column(batch) if "death" in self._days else repeat(None),
+            self._sex.column(batch) if self._sex else repeat(""),
+            _all_found(self._addresses, batch),
+            _all_found(self._phones, batch),
+            _all_found(self._emails, batch),
+            identifiers,
+            _all_found(self._notes, batch),
+        )
+        return [Person(*parts) if one else None for one, *parts in zip(there, *columns, strict=False)]
 
     def share(self, cells: Cells, person: Person, others: dict[str, Person]) -> None:
         """Complete this mention by what it has in common with the one beside it."""
         other = others.get(self.beside)
-        if other is None or not self.shares or (self.shares_when and not self.shares_when(cells)):
+        if other is not None and self.shares and (self.shares_when is None or self.shares_when(cells)):
+            self._take(person, other)
+
+    def share_all(self, batch: Batch, people: list[Person | None], beside: list[Person | None]) -> None:
+        """Do so for a batch."""
+        if not self.shares:
             return
+        shared = self.shares_when.column(batch) if self.shares_when else repeat(True)
+        for person, other, so in zip(people, beside, shared, strict=False):
+            if so and person is not None and other is not None:
+                self._take(person, other)
+
+    def _take(self, person: Person, other: Person) -> None:
         for what in self.shares:
             if what == "address":
                 person.addresses = person.addresses or other.addresses[:1]
@@ -148,57 +232,28 @@ class MentionPlan:
             elif all(number.kind != what for number in person.identifiers):
                 person.identifiers += tuple([number for number in other.identifiers if number.kind == what])
 
-    # --- parts --------------------------------------------------------------------------------------------------
-
     def _read_birth(self, cells: Cells) -> PartialDate | None:
-        found = self._date(cells, "birth")
-        note = self._single.get("birth.note")
-        if note is None or not cells[note[0]] or not (text := cells[note[0]].strip()):
+        found = self._days["birth"](cells) if "birth" in self._days else None
+        at = self._note_at
+        if at is None or not (text := cells[at].strip()):
             return found
         if found is None or found.quality != "day":
-            return self.columns.date(cells, note[0], note[1])
+            return self._days["note"](cells)
         return PartialDate(found.value, "approx", text)
 
-    def _date(self, cells: Cells, part: str) -> PartialDate | None:
-        at = self._single.get(part)
-        return self.columns.date(cells, at[0], at[1]) if at else None
 
-    def _read_sex(self, cells: Cells) -> str:
-        at = self._single.get("sex")
-        return self._sex(cells[at[0]]) if at and cells[at[0]] else ""
-
-    def _read_ids(self, cells: Cells) -> tuple[Identifier, ...]:
-        found: list[Identifier] = []
-        for kind, at, issuer in self._ids:
-            if not cells[at]:
-                continue
-            value = folded(cells[at])
-            if value.strip("0-"):
-                found.append(Identifier(kind, value, folded(cells[issuer]) if issuer is not None else self._issuer))
-        return tuple(found)
+def _found(readings: list[Reading[Whole | None]], cells: Cells) -> tuple[Whole, ...]:
+    return tuple([found for read in readings if (found := read(cells)) is not None])
 
 
-def _picker(positions: Sequence[int]) -> Callable[[Cells], Any]:
-    return itemgetter(*positions)
-
-
-def _name_reader(kind: str, parts: dict[str, int]) -> Callable[[Cells], PersonName | None]:
-    """Compile the reading of one name form; names of one household stand near each other and are remembered."""
-    names, pick = tuple(parts), _picker(tuple(parts.values()))
-    alone = len(names) == 1
-    memory: dict[Any, PersonName | None] = {}
-
-    def read(cells: Cells) -> PersonName | None:
-        key = pick(cells)
-        try:
-            return memory[key]
-        except KeyError:
-            texts = (key,) if alone else key
-            given = {name: text.strip() for name, text in zip(names, texts, strict=True)}
-            found = bounded(memory, NEAR)[key] = _read_name(kind, **given)
-            return found
-
-    return read
+def _all_found(readings: list[Reading[Whole | None]], batch: Batch) -> list[tuple[Whole, ...]]:
+    """Give what each row of a batch has of several forms."""
+    columns = [column for read in readings if any(column := read.column(batch))]
+    if not columns:
+        return [()] * batch.count
+    if len(columns) == 1:
+        return [(one,) if one is not None else () for one in columns[0]]
+    return [tuple([one for one in row if one is not None]) for row in zip(*columns, strict=True)]
 
 
 def _read_name(
@@ -220,26 +275,6 @@ def _read_name(
     if kana and not (kana_family or kana_given):
         kana_family, kana_given = split_parts(kana)
     return PersonName(full, kind, family, given, kana, kana_family, kana_given)
-
-
-def _address_reader(kind: str, parts: dict[str, int]) -> Callable[[Cells], Address | None]:
-    """Compile the reading of one address; those who live together stand near each other and are remembered."""
-    names, pick = tuple(parts), _picker(tuple(parts.values()))
-    alone = len(names) == 1
-    written = {"moved": "past"}.get(kind, kind)
-    memory: dict[Any, Address | None] = {}
-
-    def read(cells: Cells) -> Address | None:
-        key = pick(cells)
-        try:
-            return memory[key]
-        except KeyError:
-            texts = (key,) if alone else key
-            given = {name: text.strip() for name, text in zip(names, texts, strict=True)}
-            found = bounded(memory, NEAR)[key] = _read_address(written, **given)
-            return found
-
-    return read
 
 
 def _read_address(

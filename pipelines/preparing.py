@@ -19,9 +19,9 @@ from pipelines.rows import (
     Scan,
     Task,
     comparable,
+    joined,
     record_name,
     record_token,
-    row_digest,
     row_digests,
     unflagged_history,
 )
@@ -57,22 +57,24 @@ class Preparer:
         """Look at a part without mapping it."""
         batch = self.read(source_id, given)
         mapper = self.mapper(source_id, batch.header)
-        one = self.minter.one
         unflagged = unflagged_history(mapper.definition)
-        found = Scan(array("q"), array("q"), array("q"), [], [], len(batch.faults))
-        for line, cells in batch.rows:
-            place = mapper.place(cells)
-            if place is None:
-                found.keyless.append(line)
-                continue
-            key, history, latest = place
-            current = latest or unflagged
-            found.lines.append(line)
-            found.tokens.append(one(RECORD, record_name(source_id, key, "" if current else history)))
-            found.digests.append(row_digest(self.minter, mapper.fingerprint, cells))
-            if unflagged:
-                found.history.append(comparable(history))
-        return found
+        taken = [
+            (line, cells, place)
+            for (line, cells), place in zip(batch.rows, mapper.places(batch.rows), strict=True)
+            if place is not None
+        ]
+        names = [
+            record_name(source_id, key, "" if latest or unflagged else history)
+            for _, _, (key, history, latest) in taken
+        ]
+        return Scan(
+            array("q", [line for line, _, _ in taken]),
+            array("q", self.minter.each(RECORD, names)),
+            array("q", row_digests(self.minter, mapper.fingerprint, [joined(cells) for _, cells, _ in taken])),
+            [comparable(history) for _, _, (_, history, _) in taken] if unflagged else [],
+            sorted({line for line, _ in batch.rows} - {line for line, _, _ in taken}),
+            len(batch.faults),
+        )
 
     def prepare(self, task: Task) -> Prepared:
         """Make the store's rows of a part; what cannot be mapped is sealed for quarantine."""
@@ -94,31 +96,31 @@ class Preparer:
                 if line in task.refused:
                     builder.refuse(batch.header, cells, line, task.refused[line], mapper.definition.identity[0])
             rows = [row for row in rows if row[0] not in task.refused]
-        mapped: list[tuple[RecordDraft, Cells]] = []
-        for line, cells in rows:
-            try:
-                draft = mapper.map(cells, line)
-            except RecordRejected as rejected:
-                builder.refuse(batch.header, cells, line, rejected.code, rejected.field_name)
-                continue
-            if len(draft.mentions) > IDS_PER_ROW:
+        texts = [joined(cells) for _, cells in rows]
+        digests = row_digests(self.minter, mapper.fingerprint, texts)
+        mapped: list[tuple[RecordDraft, int]] = []
+        for (line, cells), digest, draft in zip(rows, digests, mapper.map_all(rows, texts), strict=True):
+            if isinstance(draft, RecordRejected):
+                builder.refuse(batch.header, cells, line, draft.code, draft.field_name)
+            elif len(draft.mentions) > IDS_PER_ROW:
                 builder.refuse(batch.header, cells, line, TOO_MANY)
-                continue
-            mapped.append((draft, cells))
+            else:
+                mapped.append((draft, digest))
         builder.add(self._taken(mapper, context.source_id, mapped), task.known)
         return out
 
-    def _taken(self, mapper: Mapper, source_id: str, mapped: list[tuple[RecordDraft, Cells]]) -> Iterator[Taken]:
-        """Name each record and its content by keyed tokens."""
+    def _taken(self, mapper: Mapper, source_id: str, mapped: list[tuple[RecordDraft, int]]) -> Iterator[Taken]:
+        """Name each record by its keyed token."""
         unflagged = unflagged_history(mapper.definition)
         past = [not (draft.latest or unflagged) for draft, _ in mapped]
         names = [
             record_name(source_id, draft.record_key, draft.history_no if old else "")
             for (draft, _), old in zip(mapped, past, strict=True)
         ]
-        digests = row_digests(self.minter, mapper.fingerprint, [cells for _, cells in mapped])
-        drafts = [draft for draft, _ in mapped]
-        return map(Taken, drafts, self.minter.each(RECORD, names), digests, past)
+        tokens = self.minter.each(RECORD, names)
+        return (
+            Taken(draft, token, digest, old) for (draft, digest), token, old in zip(mapped, tokens, past, strict=True)
+        )
 
     def read(self, source_id: str, given: Part | RawBatch) -> RawBatch:
         """Read a part of a delivery, unless it was read already."""

@@ -41,20 +41,18 @@ def record_token(minter: TokenMinter, source_id: str, record_key: str) -> int:
     return minter.one(RECORD, record_name(source_id, record_key))
 
 
-def row_text(fingerprint: str, cells: Cells) -> str:
-    """Write a row as one reading sees it."""
-    return fingerprint + "\x1e" + "\x1f".join(cells)
+joined = "\x1f".join
+"""Write the cells of a row as one text."""
 
 
 def row_digest(minter: TokenMinter, fingerprint: str, cells: Cells) -> int:
-    """Give the keyed digest of a row: equal means unchanged."""
-    return minter.one(ROW, row_text(fingerprint, cells))
+    """Give the keyed digest of a row, as one reading sees it: equal means unchanged."""
+    return row_digests(minter, fingerprint, [joined(cells)])[0]
 
 
-def row_digests(minter: TokenMinter, fingerprint: str, rows: Iterable[Cells]) -> tuple[int, ...]:
-    """Give the keyed digests of many rows."""
-    head, join = fingerprint + "\x1e", "\x1f".join
-    return minter.each(ROW, [head + join(cells) for cells in rows])
+def row_digests(minter: TokenMinter, fingerprint: str, texts: Iterable[str]) -> tuple[int, ...]:
+    """Give the keyed digests of many rows, each written as one text."""
+    return minter.each(ROW, [f"{fingerprint}\x1e{text}" for text in texts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What the demo city writes, read by the source definitions that ship: nothing but the planted rows is refused."""
 
 import csv
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from musubi.city.families import identity_columns
 from musubi.city.sheets import layouts
 from schemas.drafts import RecordDraft
 from schemas.errors import RecordRejected
+from schemas.values.identifiers import CUT
 
 FILES = {
     "ledger": "resident_ledger",
@@ -98,6 +100,56 @@ def test_every_row_but_the_planted_ones_is_read_as_the_truth_says(city, source):
         if not (draft.event and draft.deleted)
     }
     assert found == known if source != "resources" else not known
+
+
+ODDITIES = (
+    "",
+    " ",
+    "　",
+    "不明",
+    "不詳",
+    "x",
+    "99",
+    "99999999",
+    "45231",
+    "4410315",
+    "\ue000",
+    CUT,
+    "ｶﾅ",
+    "12,3",
+    "1",
+    "0",
+)
+
+
+@pytest.mark.parametrize("source", sorted(PRESETS))
+def test_a_batch_says_of_every_row_what_the_row_says_alone(city, source):
+    directory, _ = city
+    path = directory / f"{source}.toml"
+    top = f'id = "{source}"\npreset = "{PRESETS[source]}"\nagency = "desk"\nissuer = "132993"\n'
+    path.write_text(f"{top}{transport(source)}{LEGAL}", "utf-8")
+    draw = random.Random(source)
+    odd = 0
+    for delivery in open_source(load_source(path), directory).deliveries(frozenset()):
+        for batch in delivery.raw_batches(700):
+            rows = [(line, list(cells)) for line, cells in batch.rows]
+            for _ in range(len(rows) // 3):
+                row, at = draw.randrange(len(rows)), draw.randrange(len(batch.header))
+                rows[row][1][at] = draw.choice((*ODDITIES, rows[draw.randrange(len(rows))][1][at]))
+            if draw.random() < 0.3:
+                rows[0][1].append("one too many")
+            mapper, alone = Mapper(delivery.definition, batch.header), Mapper(delivery.definition, batch.header)
+            given = [(line, tuple(cells)) for line, cells in rows]
+            found = mapper.map_all(given, ["\x1f".join(cells) for _, cells in given])
+            assert mapper.places(given) == [alone.place(cells) for _, cells in given]
+            for (line, cells), one in zip(given, found, strict=True):
+                try:
+                    assert one == alone.map(cells, line)
+                except RecordRejected as rejected:
+                    odd += 1
+                    assert isinstance(one, RecordRejected)
+                    assert (one.code, one.field_name, one.line) == (rejected.code, rejected.field_name, rejected.line)
+    assert odd or source in {"resources"}
 
 
 def planted(source: str) -> int:
