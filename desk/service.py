@@ -37,8 +37,10 @@ from privacy.policy import (
     Policy,
     Reader,
     SeenMember,
+    Standing,
     decide,
     searchable,
+    standing_orders,
     visible_facts,
     visible_members,
     visible_mentions,
@@ -108,12 +110,13 @@ class Service:
     ) -> Results:
         reader = self._at_decision(conn, reader)
         hits = rows.met_clues(conn, generation, clues)
-        met = searchable(conn, self._policy, reader, generation, hits.keys(), hits)
+        standing = standing_orders(conn, generation, reader.agency_id, reader.role)
+        met = searchable(conn, self._policy, reader, generation, hits.keys(), hits, standing=standing)
         domain = PseudonymDomain(self._keyring, reader.agency_id)
         refs = dict(zip(met, domain.outward_all(PERSON, met), strict=True))
         ranked = sorted(met, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
         listed = ranked[:SHOWN]
-        decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
+        decided = self._decide(conn, reader, generation, {person: met[person] for person in listed}, standing)
         subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]
         setting = self._setting(conn, subjects, rows.sources_of(conn, generation))
         place = {person: number for number, person in enumerate(listed)}
@@ -180,14 +183,19 @@ class Service:
         return replace(reader, instant=datetime.fromisoformat(decision_instant(conn, reader.instant)))
 
     def _decide(
-        self, conn: Connection, reader: Reader, generation: int, found: Mapping[int, frozenset[str]]
+        self,
+        conn: Connection,
+        reader: Reader,
+        generation: int,
+        found: Mapping[int, frozenset[str]],
+        standing: Standing | None = None,
     ) -> list[Decisions]:
         """Decide persons by how many attributes they were found by, one batch for each number."""
         batches: dict[int, list[int]] = {}
         for person_id, kinds in found.items():
             batches.setdefault(self._policy.attributes(kinds), []).append(person_id)
         return [
-            decide(conn, self._policy, reader, generation, batch, attributes)
+            decide(conn, self._policy, reader, generation, batch, attributes, standing=standing)
             for attributes, batch in sorted(batches.items())
         ]
 

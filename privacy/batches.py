@@ -2,13 +2,20 @@
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause, text
 
 DAY_SHAPE = {
     "sqlite": "{0} GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]'",
     "postgresql": "{0} ~ '^[0-9]{{4}}-[0-1][0-9]-[0-3][0-9]$'",
 }
+
+
+@lru_cache(256)
+def prepared(sql: str) -> TextClause:
+    """Return a statement, parsed once: the same few are asked again at every reading."""
+    return text(sql)
 
 
 def id_set(conn: Connection, parameter: str) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from privacy.batches import bind_ids, id_set, is_day, live
+from privacy.batches import bind_ids, id_set, is_day, live, prepared
 from schemas.vocabulary import Category, Purpose
 
 
@@ -100,4 +100,4 @@ def live_grants(
     }
     if known_at is not None:
         bound["known"] = known_at
-    return [Grant(*row) for row in conn.execute(text(statement), bound)]
+    return [Grant(*row) for row in conn.execute(prepared(statement), bound)]

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from privacy.batches import bind_ids, id_set, live
+from privacy.batches import bind_ids, id_set, live, prepared
 
 
 @dataclass(slots=True)
@@ -42,38 +42,62 @@ class Shield:
     vanished: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Every standing order as it concerns one reader; read once for all batches of a reading."""
+
+    orders: tuple[Order, ...] = ()
+    guarded: frozenset[int] = frozenset()
+    opponents: frozenset[int] = frozenset()
+    groups: dict[int, set[int]] = field(default_factory=dict)
+    """Guarded person -> those protected in one order with her."""
+    foes: dict[int, set[int]] = field(default_factory=dict)
+    """Opponent -> the guarded persons to be kept from him or her."""
+
+
 def raise_shield(
     conn: Connection,
     generation: int,
     person_ids: Collection[int],
+    standing: Standing,
     *,
-    agency_id: str,
-    role: str,
     principal_roles: Collection[str],
     programme: str,
 ) -> Shield:
-    """Resolve every standing order and what it hides of ``person_ids``; at most four statements.
+    """Tell what standing orders hide of ``person_ids``; at most three statements.
 
     ``programme`` is the programme of the protection feed itself, whose records nobody uncleared may see.
     """
-    orders = standing_orders(conn, generation, agency_id, role)
-    if not orders:
+    if not standing.orders:
         return Shield()
-    guarded = frozenset(person for order in orders if not order.cleared for person in order.group)
-    dangerous, quiet = _dangerous_households(conn, generation, person_ids, orders)
+    dangerous, quiet = _dangerous_households(conn, generation, person_ids, standing)
     vanished = _vanished_mentions(
-        conn, generation, person_ids, orders, principal_roles=principal_roles, programme=programme
+        conn, generation, person_ids, standing, principal_roles=principal_roles, programme=programme
     )
-    return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished)
+    return Shield(standing.guarded, dangerous, frozenset(quiet | standing.guarded), vanished)
 
 
-def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
+def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> Standing:
     """Return every order that no person has lifted, with the persons it protects and those it protects them from.
 
     A mention belongs to its person of this generation and to its person of the newest linkage, whichever protects.
     """
+    orders = _orders(conn, generation, agency_id, role)
+    groups: defaultdict[int, set[int]] = defaultdict(set)
+    foes: defaultdict[int, set[int]] = defaultdict(set)
+    for order in orders:
+        if not order.cleared:
+            for person in order.group:
+                groups[person] |= order.group
+            for person in order.opponents:
+                foes[person] |= order.group
+    opponents = frozenset(person for order in orders for person in order.opponents)
+    return Standing(tuple(orders), frozenset(groups), opponents, dict(groups), dict(foes))
+
+
+def _orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         WITH party AS (
             SELECT protection_id, mention_id, 'self' AS part, opponent_known FROM protection WHERE lifted = 0
             UNION ALL
@@ -92,7 +116,7 @@ def standing_orders(conn: Connection, generation: int, agency_id: str, role: str
         ) w ON w.mention_id = t.mention_id
         """),
         {"g": generation, "agency": agency_id, "role": role},
-    )
+    ).all()
     orders: dict[int, Order] = {}
     for protection_id, part, opponent_known, person_id, cleared in rows:
         order = orders.setdefault(protection_id, Order(bool(cleared), bool(opponent_known)))
@@ -112,24 +136,23 @@ def _company(conn: Connection, generation: int, person_ids: Collection[int]) -> 
     company: defaultdict[int, set[int]] = defaultdict(set)
     if person_ids:
         for person_id, other_id in conn.execute(
-            text(f"""
+            prepared(f"""
             SELECT DISTINCT b.person_id, m.person_id
             FROM {id_set(conn, "ids")} s JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
             JOIN view_member m ON m.household_id = b.household_id AND m.g_from <= :g
             """),
             {"ids": bind_ids(person_ids), "g": generation},
-        ):
+        ).all():
             company[person_id].add(other_id)
     return company
 
 
 def _dangerous_households(
-    conn: Connection, generation: int, person_ids: Collection[int], orders: list[Order]
-) -> tuple[dict[int, frozenset[int]], set[int]]:
-    opponents = {person for order in orders for person in order.opponents}
+    conn: Connection, generation: int, person_ids: Collection[int], standing: Standing
+) -> tuple[dict[int, frozenset[int]], frozenset[int]]:
     members: defaultdict[int, set[int]] = defaultdict(set)
     for household_id, person_id in conn.execute(
-        text(f"""
+        prepared(f"""
         WITH touched AS (
             SELECT DISTINCT b.household_id FROM {id_set(conn, "ids")} s
             JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
@@ -141,15 +164,15 @@ def _dangerous_households(
               AND o.person_id IN (SELECT id FROM {id_set(conn, "opponents")} x)
         )
         """),
-        {"ids": bind_ids(person_ids), "opponents": bind_ids(opponents), "g": generation},
+        {"ids": bind_ids(person_ids), "opponents": bind_ids(standing.opponents), "g": generation},
     ):
         members[household_id].add(person_id)
     dangerous: defaultdict[int, set[int]] = defaultdict(set)
     for household_id, persons in members.items():
-        for order in orders:
+        for order in standing.orders:
             if not (order.cleared or persons.isdisjoint(order.group) or persons.isdisjoint(order.opponents)):
                 dangerous[household_id] |= order.group
-    quiet = opponents.union(*members.values())
+    quiet = standing.opponents.union(*members.values())
     return {household: frozenset(persons) for household, persons in dangerous.items()}, quiet
 
 
@@ -157,7 +180,7 @@ def _vanished_mentions(
     conn: Connection,
     generation: int,
     person_ids: Collection[int],
-    orders: list[Order],
+    standing: Standing,
     *,
     principal_roles: Collection[str],
     programme: str,
@@ -168,17 +191,10 @@ def _vanished_mentions(
     record that is an opponent's own, whoever may be her though nothing links that mention to her: an old form of his
     names her by the name they shared. There a birth in the same month is enough, or none stated.
     """
-    groups: defaultdict[int, set[int]] = defaultdict(set)
-    foes: defaultdict[int, set[int]] = defaultdict(set)
-    for order in orders:
-        if not order.cleared:
-            for person in order.group:
-                groups[person] |= order.group
-            for person in order.opponents:
-                foes[person] |= order.group
+    groups, foes = standing.groups, standing.foes
     records: defaultdict[int, dict[int, tuple[int, str, str, Birth]]] = defaultdict(dict)
     for record_id, mention_id, person_id, role, held_by, year, month in conn.execute(
-        text(f"""
+        prepared(f"""
         WITH touched AS (
             SELECT DISTINCT m.record_id FROM {id_set(conn, "ids")} s
             JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
@@ -197,12 +213,12 @@ def _vanished_mentions(
     heads = {
         person for mentions in records.values() for person, role, _, _ in mentions.values() if role in principal_roles
     }
-    births = _births(conn, generation, {person for head in heads for person in foes[head]})
+    births = _births(conn, generation, {person for head in heads for person in foes.get(head, ())})
     gone: set[int] = set()
     for mentions in records.values():
         principals = {person for person, role, _, _ in mentions.values() if role in principal_roles}
         owners = principals or {person for person, _, _, _ in mentions.values()}
-        sought = {person for owner in principals for person in foes[owner]}
+        sought = {person for owner in principals for person in foes.get(owner, ())}
         for mention_id, (person_id, _, held_by, birth) in mentions.items():
             if person_id in groups:
                 vanishes = held_by == programme or not owners <= groups[person_id]
@@ -226,7 +242,7 @@ def _births(conn: Connection, generation: int, persons: Collection[int]) -> defa
     if not persons:
         return found
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         SELECT DISTINCT v.person_id, v.birth_year, v.birth_month FROM {id_set(conn, "ids")} s
         JOIN view_mention v ON v.person_id = s.id AND {live("v")}
         """),

@@ -6,15 +6,15 @@ statute, the desk's first minute) are computed once; only what differs from pers
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from privacy.batches import bind_ids, id_set, live
+from privacy.batches import bind_ids, id_set, live, prepared
 from privacy.consents import Grant, live_grants
 from privacy.policy.book import CATEGORIES, NOTHING, BasisRule, Policy, Vector
 from privacy.policy.reader import Basis, Reader
-from privacy.protection import Shield, raise_shield
+from privacy.protection import Shield, Standing, raise_shield, standing_orders
 from schemas.vocabulary import Category, Tier
 
 POSITION = {category: place for place, category in enumerate(CATEGORIES)}
@@ -59,6 +59,10 @@ class Decisions:
     known_at: str | None = None
     vectors: dict[int, Vector] = field(default_factory=dict)
     """Vectors of the persons to whom a consent applies."""
+    standing: Standing | None = None
+    """The orders, as they were read for this reading."""
+    company: list["Decisions"] = field(default_factory=list)
+    """What was decided for the same reading about persons nobody searched for."""
 
     def vector(self, person_id: int) -> Vector:
         """Return the tier of every category, on bases that hold for the whole person."""
@@ -133,7 +137,21 @@ class Decisions:
 
     def beside(self, conn: Connection, person_ids: Collection[int]) -> "Decisions":
         """Decide further persons for the same reading: those who merely stand beside the ones asked about."""
-        return decide(conn, self.policy, self.reader, self.generation, person_ids, known_at=self.known_at)
+        persons = frozenset(person_ids)
+        known = next((one for one in self.company if persons <= one.asked), None)
+        if known is None:
+            known = decide(
+                conn,
+                self.policy,
+                self.reader,
+                self.generation,
+                persons,
+                known_at=self.known_at,
+                standing=self.standing,
+            )
+            known.company = self.company
+            self.company.append(known)
+        return known if known.asked == persons else replace(known, asked=persons)
 
     def _basis(self, rule: BasisRule, consents: tuple[int, ...] = ()) -> Basis:
         law = self.policy.laws[rule.legal]
@@ -149,11 +167,13 @@ def decide(
     found_by: int = 0,
     *,
     known_at: str | None = None,
+    standing: Standing | None = None,
 ) -> Decisions:
     """Decide a batch of persons for one reader in one published generation.
 
     ``found_by``: by how many attributes the reader found these persons (the desk's first minute asks for two);
-    0 for persons the reader did not search for. ``known_at``: see ``live_grants``.
+    0 for persons the reader did not search for. ``known_at``: see ``live_grants``. ``standing``: the orders as they
+    were read for another batch of the same reading.
     """
     rules = policy.rules
     admitted = tuple(row for row in rules.basis if _admits(policy, row, reader, found_by))
@@ -165,12 +185,13 @@ def decide(
     own: frozenset[int] = frozenset()
     grants: dict[int, list[Grant]] = {}
     if admitted and person_ids:
+        if standing is None:
+            standing = standing_orders(conn, generation, reader.agency_id, reader.role)
         shield = raise_shield(
             conn,
             generation,
             person_ids,
-            agency_id=reader.agency_id,
-            role=reader.role,
+            standing,
             principal_roles=rules.principal_roles,
             programme=rules.protection_programme,
         )
@@ -195,6 +216,7 @@ def decide(
         own if own_rule is not None else frozenset(),
         grants,
         known_at,
+        standing=standing,
     )
     if consent_rule is not None:
         ceiling = consent_rule.vector
@@ -232,7 +254,7 @@ def _published(
 ) -> tuple[frozenset[int], frozenset[int]]:
     """Return who is published for the reader at all, and of whom the own agency delivered a mention."""
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         SELECT v.person_id, MAX(CASE WHEN v.agency_id = :agency THEN 1 ELSE 0 END)
         FROM {id_set(conn, "ids")} s JOIN view_mention v ON v.person_id = s.id AND {live("v")}
         WHERE v.mention_id NOT IN (SELECT id FROM {id_set(conn, "vanished")} x)

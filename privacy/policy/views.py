@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
-from privacy.batches import bind_ids, id_set, live
+from privacy.batches import bind_ids, id_set, live, prepared
 from privacy.policy.book import Vector
 from privacy.policy.decisions import POSITION, Decisions
 from schemas.vocabulary import Category, Tier
@@ -106,7 +106,7 @@ class SeenMember:
 
 def _live_mentions(conn: Connection, decisions: Decisions, person_ids: Collection[int]) -> list[SeenMention]:
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         SELECT v.mention_id, v.person_id, v.role, v.source_id, v.agency_id, v.programme, v.sensitive,
                v.identity_version, v.address_version, v.birth_year, v.birth_month, v.sex, v.town, v.as_of, v.closed
         FROM {id_set(conn, "ids")} s JOIN view_mention v ON v.person_id = s.id AND {live("v")}
@@ -194,7 +194,7 @@ def _live_facts(
     A fact about two persons (続柄, kinship) exists only with at least pointer on membership for both.
     """
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         SELECT f.fact_id, f.person_id, f.mention_id, f.source_id, f.source_agency_id, f.as_of, f.kind, f.category,
                f.programme, f.code, f.level, f.status, f.valid_from, f.valid_to, f.agency_id, f.detail,
                f.other_mention_id, o.person_id AS other_person_id, o.agency_id AS other_agency_id, v.sensitive,
@@ -300,7 +300,7 @@ def visible_members(conn: Connection, decisions: Decisions, household_ids: Colle
     batch decided need not hold every member; those outside it are decided as persons nobody searched for.
     """
     rows = conn.execute(
-        text(f"""
+        prepared(f"""
         SELECT b.household_id, b.person_id, b.kind, b.state, b.relation, b.evidence, b.valid_from, b.valid_to
         FROM {id_set(conn, "ids")} s JOIN view_member b ON b.household_id = s.id AND {live("b")}
         ORDER BY b.household_id, b.person_id
