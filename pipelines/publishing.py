@@ -9,14 +9,27 @@ source that carries addresses, that source's changed addresses are stored, not p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+import polars as pl
+from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 from pipelines import view_sql
+from pipelines.view_search import Tokens, shown, write_search
 from privacy.log import record
 from schemas.store import chunks, delete_by
-from schemas.tables import mention_alias, mention_identifier, mention_version, setting
+from schemas.tables import (
+    mention_alias,
+    mention_identifier,
+    mention_version,
+    setting,
+    touched,
+    view_fact,
+    view_member,
+    view_mention,
+    view_search,
+    view_source,
+)
 
-PERSONS = 500
+PERSONS = 1000
 """Persons written per transaction: well below 100 ms on SQLite."""
 SWEPT = 5000
 """Rows swept per transaction."""
@@ -48,23 +61,16 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
         _set(conn, WRITING, str(following))
         conn.commit()
         bound = {"g": generation, "next": following, "open": view_sql.OPEN}
-        persons = _prepare(conn, bound)
+        _prepare(conn, bound)
+        late = int(conn.execute(text(view_sql.LATE_COUNT)).scalar_one())
+        published = _count(conn, "t_known")
+        persons = _count(conn, "t_affected")
         conn.commit()  # what was read so far is no ground to write on: somebody may have written meanwhile
         for statement in view_sql.CARRIED if generation else ():
             conn.execute(text(statement), bound)
             conn.commit()
-        late = int(conn.execute(text(view_sql.LATE_COUNT)).scalar_one())
-        published = int(conn.execute(text("SELECT COUNT(*) FROM t_known")).scalar_one())
-        conn.commit()
-        for first in range(1, persons + 1, PERSONS):
-            part = {**bound, "first": first, "last": first + PERSONS - 1}
-            if generation:
-                for view in view_sql.VIEWS:
-                    conn.execute(text(view_sql.END.format(view=view)), part)
-            for statement in view_sql.WRITTEN:
-                conn.execute(text(statement), part)
-            conn.commit()
-            tell(min(first + PERSONS - 1, persons), persons)
+        _write(conn, bound, tell)
+        _search(engine, conn, generation)
         versions = list(conn.execute(text(view_sql.OLD_VERSIONS)).scalars())
         conn.commit()
         for statement in (view_sql.SOURCES_END, view_sql.SOURCES):
@@ -84,23 +90,41 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
     return Publication(following, persons, published, late)
 
 
-def _prepare(conn: Connection, bound: dict[str, int]) -> int:
-    """Fill the temporary tables; give the number of affected persons."""
+def _prepare(conn: Connection, bound: dict[str, int]) -> None:
+    """Fill the temporary tables: who is affected, and how."""
     for name, columns in view_sql.TEMPORARY.items():
-        conn.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
-    for statement in (
-        view_sql.LATE,
-        view_sql.AFFECTED,
-        "CREATE INDEX ix_t_person ON t_person (person_id)",
-        view_sql.NEAR,
-        view_sql.CASES,
-        view_sql.KNOWN,
-    ):
+        shape = columns.format(id=view_sql.ID[conn.dialect.name])
+        conn.execute(text(f"CREATE TEMPORARY TABLE {name} ({shape})"))
+    for statement in (view_sql.LATE, *(view_sql.NEXT if bound["g"] else view_sql.FIRST)):
         conn.execute(text(statement), {"g": bound["g"]} if ":g" in statement else {})
     if conn.dialect.name == "postgresql":
         for name in view_sql.TEMPORARY:
             conn.execute(text(f"ANALYZE {name}"))
-    return int(conn.execute(text("SELECT COUNT(*) FROM t_person")).scalar_one())
+
+
+def _write(conn: Connection, bound: dict[str, int], tell: Callable[[int, int], None]) -> None:
+    """End what was shown of each person and write what is shown from now on, view by view."""
+    counts = [_count(conn, persons) for _, persons, _ in view_sql.WRITTEN]
+    conn.commit()
+    done, total = 0, sum(counts)
+    for (view, persons, statement), count in zip(view_sql.WRITTEN, counts, strict=True):
+        for first in range(1, count + 1, PERSONS):
+            part = {**bound, "first": first, "last": first + PERSONS - 1}
+            if bound["g"]:
+                conn.execute(text(view_sql.END.format(view=view, persons=persons)), part)
+            conn.execute(text(statement), part)
+            conn.commit()
+            tell(done + min(first + PERSONS - 1, count), total)
+        done += count
+
+
+def _search(engine: Engine, conn: Connection, generation: int) -> None:
+    """Bring what persons are found by up to date with the mentions just written."""
+    before, now = shown(conn, generation), shown(conn, generation + 1)
+    conn.commit()
+    versions = [frame[name] for frame in (before, now) for name in ("identity_version", "address_version")]
+    tokens = Tokens.read(engine, pl.concat(versions).unique().sort() if generation else None)
+    write_search(conn, tokens, before, now, generation + 1)
 
 
 def _sweep(conn: Connection, generation: int, versions: list[int]) -> None:
@@ -112,37 +136,43 @@ def _sweep(conn: Connection, generation: int, versions: list[int]) -> None:
         for table in (mention_identifier, mention_alias, mention_version):
             delete_by(conn, table, "version_id", part)
         conn.commit()
-    late = "SELECT mention_id FROM t_late"
-    while True:
-        gone = list(
-            conn.execute(
-                text(f"SELECT mention_id FROM touched WHERE mention_id NOT IN ({late}) LIMIT {SWEPT}")
-            ).scalars()
+    if _count(conn, "t_late"):
+        gone = conn.execute(
+            text("SELECT mention_id FROM touched WHERE mention_id NOT IN (SELECT mention_id FROM t_late)")
         )
-        if not gone:
-            break
-        for part in chunks(gone):
-            conn.execute(text(f"DELETE FROM touched WHERE mention_id IN ({', '.join(map(str, part))})"))
-        conn.commit()
-    for view in ("view_mention", "view_fact", "view_search", "view_source"):
-        while conn.execute(
-            text(
-                f"DELETE FROM {view} WHERE row_id IN (SELECT row_id FROM {view} WHERE g_to <= :g AND g_to < :open"
-                f" LIMIT {SWEPT})"
-            ),
-            {"g": generation, "open": view_sql.OPEN},
-        ).rowcount:
+        for part in chunks(list(gone.scalars()), SWEPT):
+            delete_by(conn, touched, "mention_id", part)
             conn.commit()
+    else:
+        conn.execute(delete(touched))
+    conn.commit()
+    for view in (view_mention, view_fact, view_search, view_source):
+        _remove(conn, view, f"g_to <= {generation} AND g_to < {view_sql.OPEN}")
 
 
 def _discard(conn: Connection, following: int) -> None:
     """Take back what a killed publication wrote."""
-    for view in (*view_sql.VIEWS, "view_source"):
-        conn.execute(text(f"DELETE FROM {view} WHERE g_from = :next"), {"next": following})
+    for view in (view_mention, view_member, view_fact, view_search, view_source):
+        _remove(conn, view, f"g_from = {following}")
         conn.execute(
-            text(f"UPDATE {view} SET g_to = :open WHERE g_to = :next"), {"next": following, "open": view_sql.OPEN}
+            text(f"UPDATE {view} SET g_to = {view_sql.OPEN} WHERE g_to = {following} AND g_to < {view_sql.OPEN}")
         )
-    conn.commit()
+        conn.commit()
+
+
+def _remove(conn: Connection, view: Table, condition: str) -> None:
+    """Delete the rows of a view that meet a condition, few at a time, and look for them before anything is locked."""
+    key = [column.name for column in view.primary_key]
+    named = text(f"DELETE FROM {view} WHERE " + " AND ".join(f"{name} = :{name}" for name in key))
+    found = text(f"SELECT {', '.join(key)} FROM {view} WHERE {condition} LIMIT {SWEPT}")
+    while rows := conn.execute(found).mappings().all():
+        conn.commit()
+        conn.execute(named, [dict(row) for row in rows])
+        conn.commit()
+
+
+def _count(conn: Connection, table: str) -> int:
+    return int(conn.execute(text(f"SELECT COUNT(*) FROM {table}")).scalar_one())
 
 
 def _setting(conn: Connection, name: str) -> str | None:

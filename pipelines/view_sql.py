@@ -1,24 +1,29 @@
 """The statements that make a generation, for SQLite and PostgreSQL alike; each works on a whole set at once.
 
-Temporary tables of one connection: ``t_person`` (affected persons, numbered), ``t_near`` (they and whoever shares a
-household with them), ``t_case`` (those of them with an open case), ``t_known`` (affected persons that are published),
-``t_late`` (mentions whose changed address must wait, and the version whose address is shown meanwhile).
+Temporary tables of one connection: ``t_changed`` (persons whose own mentions changed), ``t_affected`` (they and
+whoever shares or shared a household with them, numbered: their memberships are written anew), ``t_near`` (they and
+their households), ``t_case`` (those of them with an open case), ``t_known`` (affected persons that are published),
+``t_anew`` (persons whose mentions and facts are written anew, numbered), ``t_late`` (mentions whose changed address
+must wait, and the version whose address is shown meanwhile).
 """
 
-from schemas.tables import FACT_COLUMNS, GENERATION_OPEN, SEARCH_KINDS
+from schemas.tables import FACT_COLUMNS, GENERATION_OPEN
 
 OPEN = GENERATION_OPEN
-VIEWS = ("view_mention", "view_member", "view_fact", "view_search")
 PLACES = ("town_lot", "phone")
 """Search kinds that tell where somebody is."""
 
 TEMPORARY = {
-    "t_person": "n INTEGER PRIMARY KEY, person_id BIGINT NOT NULL",
-    "t_near": "person_id BIGINT PRIMARY KEY",
-    "t_case": "person_id BIGINT PRIMARY KEY",
-    "t_known": "person_id BIGINT PRIMARY KEY",
-    "t_late": "mention_id BIGINT PRIMARY KEY, address_version BIGINT NOT NULL",
+    "t_changed": "person_id {id} PRIMARY KEY",
+    "t_affected": "n INTEGER PRIMARY KEY, person_id {id} NOT NULL",
+    "t_near": "person_id {id} PRIMARY KEY",
+    "t_case": "person_id {id} PRIMARY KEY",
+    "t_known": "person_id {id} PRIMARY KEY",
+    "t_anew": "n INTEGER PRIMARY KEY, person_id {id} NOT NULL",
+    "t_late": "mention_id {id} PRIMARY KEY, address_version BIGINT NOT NULL",
 }
+ID = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
+"""The type of an id that is a table's key; SQLite needs no index beside it."""
 
 LATE = """
 INSERT INTO t_late
@@ -45,21 +50,23 @@ JOIN person_mention pm ON pm.mention_id = l.mention_id JOIN t_known k ON k.perso
 """
 """Late mentions of persons that are published; those of others show no address anyway."""
 
+CHANGED = """
+INSERT INTO t_changed
+SELECT pm.person_id FROM touched u JOIN person_mention pm ON pm.mention_id = u.mention_id
+UNION
+SELECT v.person_id FROM touched u JOIN view_mention v ON v.mention_id = u.mention_id
+WHERE v.g_from <= :g AND v.g_to > :g
+"""
+
 AFFECTED = """
-INSERT INTO t_person
+INSERT INTO t_affected
 SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (
-    WITH changed AS (
-        SELECT pm.person_id FROM touched u JOIN person_mention pm ON pm.mention_id = u.mention_id
-        UNION
-        SELECT v.person_id FROM touched u JOIN view_mention v ON v.mention_id = u.mention_id
-        WHERE v.g_from <= :g AND v.g_to > :g
-    )
-    SELECT person_id FROM changed
+    SELECT person_id FROM t_changed
     UNION
-    SELECT b.person_id FROM changed c
+    SELECT b.person_id FROM t_changed c
     JOIN membership a ON a.person_id = c.person_id JOIN membership b ON b.household_id = a.household_id
     UNION
-    SELECT b.person_id FROM changed c
+    SELECT b.person_id FROM t_changed c
     JOIN view_member a ON a.person_id = c.person_id AND a.g_from <= :g AND a.g_to > :g
     JOIN view_member b ON b.household_id = a.household_id AND b.g_from <= :g AND b.g_to > :g
 ) found
@@ -67,38 +74,73 @@ SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (
 
 NEAR = """
 INSERT INTO t_near
-SELECT person_id FROM t_person
+SELECT person_id FROM t_affected
 UNION
-SELECT b.person_id FROM t_person t
+SELECT b.person_id FROM t_affected t
 JOIN membership a ON a.person_id = t.person_id JOIN membership b ON b.household_id = a.household_id
 """
 
-CASES = """
+_OPEN_CASE = """
+s.population = 'all' AND r.source_id = s.source_id AND r.deleted = 0 AND r.history = 0 AND r.closed_as_of IS NULL
+"""
+
+CASES = f"""
 INSERT INTO t_case
 SELECT DISTINCT n.person_id FROM t_near n
 JOIN person_mention pm ON pm.person_id = n.person_id
 JOIN mention m ON m.mention_id = pm.mention_id
 JOIN source_record r ON r.record_id = m.record_id
-JOIN source s ON s.source_id = r.source_id
-WHERE s.population = 'all' AND r.deleted = 0 AND r.history = 0 AND r.closed_as_of IS NULL
+JOIN source s ON {_OPEN_CASE}
 """
 
 KNOWN = """
 INSERT INTO t_known
-SELECT t.person_id FROM t_person t JOIN t_case c ON c.person_id = t.person_id
+SELECT t.person_id FROM t_affected t JOIN t_case c ON c.person_id = t.person_id
 UNION
 SELECT t.person_id FROM t_case c
 JOIN membership a ON a.person_id = c.person_id
 JOIN membership b ON b.household_id = a.household_id
-JOIN t_person t ON t.person_id = b.person_id
+JOIN t_affected t ON t.person_id = b.person_id
 """
+
+ANEW = """
+INSERT INTO t_anew
+SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (
+    SELECT person_id FROM t_changed
+    UNION
+    SELECT t.person_id FROM t_affected t LEFT JOIN t_known k ON k.person_id = t.person_id
+    WHERE (k.person_id IS NULL) = EXISTS (
+        SELECT 1 FROM view_mention v WHERE v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g)
+) found
+"""
+"""Of whoever merely shares a household with somebody that changed, mentions and facts stand as they are, unless that
+household opened its first case or closed its last."""
+
+FIRST = (
+    """
+INSERT INTO t_anew
+SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (SELECT DISTINCT person_id FROM person_mention) found
+""",
+    "INSERT INTO t_affected SELECT n, person_id FROM t_anew",
+    "CREATE INDEX ix_t_affected ON t_affected (person_id)",
+    f"""
+INSERT INTO t_case
+SELECT DISTINCT pm.person_id
+FROM mention m CROSS JOIN source_record r CROSS JOIN source s CROSS JOIN person_mention pm
+WHERE r.record_id = m.record_id AND pm.mention_id = m.mention_id AND {_OPEN_CASE}
+""",
+    KNOWN,
+)
+"""The first generation is about everybody: read in the order in which it is stored, nothing asked per person."""
+
+NEXT = (CHANGED, AFFECTED, "CREATE INDEX ix_t_affected ON t_affected (person_id)", NEAR, CASES, KNOWN, ANEW)
 
 CARRIED = (
     """
 INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
 SELECT DISTINCT :next, :next, b.household_id, moved.person_id, b.kind, '', '', '', '', ''
 FROM (
-    SELECT DISTINCT v.person_id AS before_id, pm.person_id FROM t_person t
+    SELECT DISTINCT v.person_id AS before_id, pm.person_id FROM t_affected t
     JOIN view_mention v ON v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g
     JOIN person_mention pm ON pm.mention_id = v.mention_id AND pm.person_id <> v.person_id
 ) moved
@@ -121,28 +163,25 @@ protection orders go by them."""
 
 END = (
     "UPDATE {view} SET g_to = :next WHERE g_to = :open AND person_id IN"
-    " (SELECT person_id FROM t_person WHERE n BETWEEN :first AND :last)"
+    " (SELECT person_id FROM {persons} WHERE n BETWEEN :first AND :last)"
 )
 
-_SHOWN = """
-    FROM t_person t
-    JOIN t_known k ON k.person_id = t.person_id
-    JOIN person_mention pm ON pm.person_id = t.person_id
-    JOIN mention m ON m.mention_id = pm.mention_id
-    JOIN source_record r ON r.record_id = m.record_id AND r.deleted = 0
-"""
-
-MENTIONS = f"""
+MENTIONS = """
 INSERT INTO view_mention (g_from, g_to, mention_id, person_id, role, source_id, agency_id, programme, sensitive,
     identity_version, address_version, birth_year, birth_month, sex, town, as_of, closed)
 SELECT :next, :open, m.mention_id, pm.person_id, m.role, r.source_id, s.agency_id, s.programme, s.sensitive,
     m.version_id, COALESCE(l.address_version, m.version_id), v.birth_year, v.birth_month, v.sex,
-    COALESCE(w.town, ''), r.as_of, CASE WHEN r.closed_as_of IS NULL AND r.history = 0 THEN 0 ELSE 1 END
-{_SHOWN}
-    JOIN source s ON s.source_id = r.source_id
-    JOIN mention_version v ON v.version_id = m.version_id
-    LEFT JOIN t_late l ON l.mention_id = m.mention_id
-    LEFT JOIN mention_version w ON w.version_id = COALESCE(l.address_version, m.version_id)
+    CASE WHEN l.mention_id IS NULL THEN v.town ELSE COALESCE(
+        (SELECT w.town FROM mention_version w WHERE w.version_id = l.address_version), '') END,
+    r.as_of, CASE WHEN r.closed_as_of IS NULL AND r.history = 0 THEN 0 ELSE 1 END
+FROM t_anew t
+JOIN t_known k ON k.person_id = t.person_id
+JOIN person_mention pm ON pm.person_id = t.person_id
+JOIN mention m ON m.mention_id = pm.mention_id
+JOIN source_record r ON r.record_id = m.record_id AND r.deleted = 0
+JOIN source s ON s.source_id = r.source_id
+JOIN mention_version v ON v.version_id = m.version_id
+LEFT JOIN t_late l ON l.mention_id = m.mention_id
 WHERE t.n BETWEEN :first AND :last
 """
 
@@ -155,58 +194,44 @@ _LATE_BLANK = {
 FACTS = f"""
 INSERT INTO view_fact (g_from, g_to, fact_id, person_id, mention_id, source_id, source_agency_id, as_of,
     {", ".join(FACT_COLUMNS)})
-SELECT :next, :open, f.fact_id, pm.person_id, f.mention_id, r.source_id, s.agency_id, r.as_of,
+SELECT :next, :open, f.fact_id, v.person_id, f.mention_id, v.source_id, v.agency_id, v.as_of,
     {", ".join(_LATE_BLANK.get(name, f"f.{name}") for name in FACT_COLUMNS)}
-{_SHOWN}
-    JOIN source s ON s.source_id = r.source_id
-    JOIN fact f ON f.record_id = r.record_id AND f.mention_id = m.mention_id
-    LEFT JOIN t_late l ON l.mention_id = m.mention_id
+FROM t_anew t
+JOIN view_mention v ON v.person_id = t.person_id AND v.g_from = :next
+JOIN mention m ON m.mention_id = v.mention_id
+JOIN fact f ON f.record_id = m.record_id AND f.mention_id = m.mention_id
+LEFT JOIN t_late l ON l.mention_id = m.mention_id
 WHERE t.n BETWEEN :first AND :last AND (l.mention_id IS NULL OR f.category <> 'address')
 """
 
 MEMBERS = """
 INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
 SELECT :next, :open, b.household_id, b.person_id, h.kind, b.state, b.relation, b.evidence, b.valid_from, b.valid_to
-FROM t_person t
+FROM t_affected t
 JOIN t_known k ON k.person_id = t.person_id
 JOIN membership b ON b.person_id = t.person_id
 JOIN household h ON h.household_id = b.household_id
 WHERE t.n BETWEEN :first AND :last
 """
 
-
-def _search() -> str:
-    columns = [f"{'w' if kind in PLACES else 'v'}.{kind}" for kind in SEARCH_KINDS]
-    each = [
-        f"SELECT {number} AS kind, {kind} AS token, person_id FROM base WHERE {kind} IS NOT NULL"
-        for number, kind in enumerate(SEARCH_KINDS)
-    ]
-    numbers = " ".join(f"WHEN '{kind}' THEN {number}" for number, kind in enumerate(SEARCH_KINDS))
-    listed = ", ".join(f"'{kind}'" for kind in SEARCH_KINDS)
-    places = ", ".join(f"'{kind}'" for kind in PLACES)
-    told = f"SELECT CASE a.kind {numbers} END AS kind, a.token, b.person_id FROM base b JOIN mention_alias a"
-    alias = (
-        f"{told} ON a.version_id = b.version_id WHERE a.kind IN ({listed}) AND a.kind NOT IN ({places})",
-        f"{told} ON a.version_id = b.shown WHERE a.kind IN ({places})",
-    )
-    return f"""
-INSERT INTO view_search (g_from, g_to, kind, token, person_id)
-WITH base AS MATERIALIZED (
-    SELECT pm.person_id, m.version_id, COALESCE(l.address_version, m.version_id) AS shown, {", ".join(columns)}
-{_SHOWN}
-    JOIN mention_version v ON v.version_id = m.version_id
-    LEFT JOIN t_late l ON l.mention_id = m.mention_id
-    LEFT JOIN mention_version w ON w.version_id = COALESCE(l.address_version, m.version_id)
-    WHERE t.n BETWEEN :first AND :last
+WRITTEN = (
+    ("view_mention", "t_anew", MENTIONS),
+    ("view_fact", "t_anew", FACTS),
+    ("view_member", "t_affected", MEMBERS),
 )
-SELECT :next, :open, kind, token, person_id FROM (
-    {" UNION ".join((*each, *alias))}
-) found
+"""Views written by person: the view, the table of the persons, the statement."""
+
+SHOWN = """
+SELECT w.person_id, w.identity_version, w.address_version
+FROM t_anew t JOIN view_mention w ON w.person_id = t.person_id
+WHERE w.g_from <= :g AND w.g_to > :g
 """
+"""Which versions a generation shows of the persons written anew; their tokens are what the persons are found by."""
 
-
-SEARCH = _search()
-WRITTEN = (MENTIONS, FACTS, MEMBERS, SEARCH)
+SEARCH_END = """
+UPDATE view_search SET g_to = :next
+WHERE kind = :kind AND token = :token AND person_id = :person_id AND g_to = :open
+"""
 
 SOURCES_END = """
 UPDATE view_source SET g_to = :next WHERE g_to = :open

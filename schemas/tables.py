@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
@@ -368,15 +369,16 @@ lineage = Table(
 
 # --- what is published ------------------------------------------------------------------------------------
 # A row is visible in generation g when g_from <= g < g_to. A new generation is written beside the old one and
-# becomes visible by one update of ``setting.generation``.
+# becomes visible by one update of ``setting.generation``. What is read by person lies together by person, tokens by
+# token: SQLite keeps such a table in the order of its primary key.
 
 
 def _generation() -> list[Column[object]]:
-    return [
-        Column("row_id", Id, primary_key=True),
-        Column("g_from", BigInteger, nullable=False),
-        Column("g_to", BigInteger, nullable=False),
-    ]
+    return [Column("g_from", BigInteger, nullable=False), Column("g_to", BigInteger, nullable=False)]
+
+
+def _row_id() -> Column[object]:
+    return Column("row_id", Id, primary_key=True)
 
 
 def _ended(view: str) -> Index:
@@ -404,13 +406,15 @@ view_mention = Table(
     Column("town", String, nullable=False),
     Column("as_of", String, nullable=False),  # empty: as of the source (view_source)
     Column("closed", SmallInteger, nullable=False),
-    Index("ix_view_mention_person", "person_id"),
+    PrimaryKeyConstraint("person_id", "mention_id", "g_from"),
     Index("ix_view_mention_mention", "mention_id"),
     _ended("view_mention"),
+    sqlite_with_rowid=False,
 )
 view_source = Table(  # how old each source is in a generation
     "view_source",
     metadata,
+    _row_id(),
     *_generation(),
     Column("source_id", String, nullable=False),
     Column("agency_id", String, nullable=False),
@@ -421,6 +425,7 @@ view_source = Table(  # how old each source is in a generation
 view_member = Table(
     "view_member",
     metadata,
+    _row_id(),
     *_generation(),
     Column("household_id", BigInteger, nullable=False),
     Column("person_id", BigInteger, nullable=False),
@@ -445,8 +450,9 @@ view_fact = Table(
     Column("source_agency_id", String, nullable=False),
     Column("as_of", String, nullable=False),
     *_fact_columns(),
-    Index("ix_view_fact_person", "person_id"),
+    PrimaryKeyConstraint("person_id", "fact_id", "g_from"),
     _ended("view_fact"),
+    sqlite_with_rowid=False,
 )
 view_search = Table(
     "view_search",
@@ -455,8 +461,9 @@ view_search = Table(
     Column("kind", SmallInteger, nullable=False),
     Column("token", BigInteger, nullable=False),
     Column("person_id", BigInteger, nullable=False),
-    Index("ix_view_search_token", "token", "kind"),
+    PrimaryKeyConstraint("kind", "token", "person_id", "g_from"),
     _ended("view_search"),
+    sqlite_with_rowid=False,
 )
 
 pseudonym = Table(  # the way back from the outward ids a recipient was shown

@@ -114,7 +114,9 @@ class Town:
         self._rows.clear()
 
     def publish(self, table, **values):
-        self.insert(table, row_id=next(self._ids), g_from=1, g_to=GENERATION_OPEN, **values)
+        row = {**values, "g_from": 1, "g_to": GENERATION_OPEN}
+        if (getattr(tables, table), row) not in self._rows:  # a person is found by each token once
+            self.insert(table, **row)
 
     def person(self, key):
         if key not in self.people:

@@ -370,7 +370,6 @@ def upgrade() -> None:
     )
     op.create_table(
         "view_fact",
-        sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("g_from", sa.BigInteger(), nullable=False),
         sa.Column("g_to", sa.BigInteger(), nullable=False),
         sa.Column("fact_id", sa.BigInteger(), nullable=False),
@@ -390,7 +389,8 @@ def upgrade() -> None:
         sa.Column("agency_id", sa.String(), server_default="", nullable=False),
         sa.Column("other_mention_id", sa.BigInteger(), nullable=True),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
-        sa.PrimaryKeyConstraint("row_id"),
+        sa.PrimaryKeyConstraint("person_id", "fact_id", "g_from"),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("view_fact", schema=None) as batch_op:
         batch_op.create_index(
@@ -400,7 +400,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("g_to < 9007199254740992"),
             postgresql_where=sa.text("g_to < 9007199254740992"),
         )
-        batch_op.create_index("ix_view_fact_person", ["person_id"], unique=False)
 
     op.create_table(
         "view_member",
@@ -430,7 +429,6 @@ def upgrade() -> None:
 
     op.create_table(
         "view_mention",
-        sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("g_from", sa.BigInteger(), nullable=False),
         sa.Column("g_to", sa.BigInteger(), nullable=False),
         sa.Column("mention_id", sa.BigInteger(), nullable=False),
@@ -448,7 +446,8 @@ def upgrade() -> None:
         sa.Column("town", sa.String(), nullable=False),
         sa.Column("as_of", sa.String(), nullable=False),
         sa.Column("closed", sa.SmallInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("row_id"),
+        sa.PrimaryKeyConstraint("person_id", "mention_id", "g_from"),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("view_mention", schema=None) as batch_op:
         batch_op.create_index(
@@ -459,17 +458,16 @@ def upgrade() -> None:
             postgresql_where=sa.text("g_to < 9007199254740992"),
         )
         batch_op.create_index("ix_view_mention_mention", ["mention_id"], unique=False)
-        batch_op.create_index("ix_view_mention_person", ["person_id"], unique=False)
 
     op.create_table(
         "view_search",
-        sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("g_from", sa.BigInteger(), nullable=False),
         sa.Column("g_to", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
         sa.Column("token", sa.BigInteger(), nullable=False),
         sa.Column("person_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("row_id"),
+        sa.PrimaryKeyConstraint("kind", "token", "person_id", "g_from"),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("view_search", schema=None) as batch_op:
         batch_op.create_index(
@@ -479,7 +477,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("g_to < 9007199254740992"),
             postgresql_where=sa.text("g_to < 9007199254740992"),
         )
-        batch_op.create_index("ix_view_search_token", ["token", "kind"], unique=False)
 
     op.create_table(
         "view_source",
@@ -516,7 +513,6 @@ def downgrade() -> None:
 
     op.drop_table("view_source")
     with op.batch_alter_table("view_search", schema=None) as batch_op:
-        batch_op.drop_index("ix_view_search_token")
         batch_op.drop_index(
             "ix_view_search_ended",
             sqlite_where=sa.text("g_to < 9007199254740992"),
@@ -525,7 +521,6 @@ def downgrade() -> None:
 
     op.drop_table("view_search")
     with op.batch_alter_table("view_mention", schema=None) as batch_op:
-        batch_op.drop_index("ix_view_mention_person")
         batch_op.drop_index("ix_view_mention_mention")
         batch_op.drop_index(
             "ix_view_mention_ended",
@@ -545,7 +540,6 @@ def downgrade() -> None:
 
     op.drop_table("view_member")
     with op.batch_alter_table("view_fact", schema=None) as batch_op:
-        batch_op.drop_index("ix_view_fact_person")
         batch_op.drop_index(
             "ix_view_fact_ended",
             sqlite_where=sa.text("g_to < 9007199254740992"),

@@ -38,7 +38,8 @@ class World:
         self.conn.execute(getattr(tables, table).insert().values(**values))
 
     def view(self, table, *, g_from=1, g_to=GENERATION_OPEN, **values):
-        self.add(table, row_id=next(self.ids), g_from=g_from, g_to=g_to, **values)
+        numbered = {"row_id": next(self.ids)} if "row_id" in getattr(tables, table).c else {}
+        self.add(table, **numbered, g_from=g_from, g_to=g_to, **values)
 
     def mention(self, mention_id, person_id, record_id, agency="kaigo", role="subject", **more):
         self.add(
