@@ -4,12 +4,14 @@ A block is a set of mentions that share one joint key. Alias tokens open blocks 
 limit would cost its square: it is left out, counted and reported, never silently built.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
-from linkage.evidence import Evidence
+from linkage.evidence import Evidence, mix
 
 RULES: tuple[tuple[str, str], ...] = (
     ("kana_full", "birth_date"),
@@ -36,75 +38,120 @@ RULES: tuple[tuple[str, str], ...] = (
 )
 """Pairs of token kinds; two mentions with both equal are compared."""
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-
 
 @dataclass(frozen=True)
-class Blocks:
-    """Mentions by joint key: columns ``key`` and ``node``, blocks of at least two only."""
+class Candidates:
+    """Distinct pairs of nodes, a < b, in order."""
 
-    rows: pl.DataFrame
+    pairs: pl.DataFrame
     oversized: int
     """Blocks left out because they are larger than the limit."""
 
-    @classmethod
-    def none(cls) -> "Blocks":
-        """Return no blocks."""
-        return cls(pl.DataFrame(schema={"key": pl.Int64, "node": pl.Int64}), 0)
 
-
-def _joint(rule: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Mix two tokens and the rule number into one 64-bit key (wrapping arithmetic)."""
-    with np.errstate(over="ignore"):
-        key = (first.astype(np.uint64) + np.uint64(rule + 1)) * _MIX
-        key ^= key >> np.uint64(29)
-        key = (key + second.astype(np.uint64)) * _MIX
-        return (key ^ (key >> np.uint64(32))).view(np.int64)
-
-
-def block_rows(evidence: Evidence) -> pl.DataFrame:
-    """Return (key, node) of every rule and every mention, alias tokens included; strong numbers too."""
-    parts: list[pl.DataFrame] = []
+def joint_keys(evidence: Evidence) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give, rule by rule, joint keys and the nodes that have them; the last rule is that of the strong numbers."""
+    mentions = evidence.mentions
     further = pl.concat(
         [evidence.aliases, evidence.company.with_columns(kind=pl.lit("town_lot")).select("node", "kind", "token")]
     )
     more = {str(kind): frame.select("node", "token") for (kind,), frame in further.group_by("kind")}
 
     def tokens(kind: str) -> pl.DataFrame:
-        frame = evidence.mentions.select("node", pl.col(kind).alias("token")).drop_nulls()
+        frame = mentions.select("node", pl.col(kind).alias("token")).drop_nulls()
         return pl.concat([frame, more[kind]]) if kind in more else frame
 
     for rule, (one, other) in enumerate(RULES):
-        if one in more or other in more:
-            frame = tokens(one).join(tokens(other), on="node").select("node", "token", "token_right")
-        else:
-            frame = evidence.mentions.select(
-                "node", pl.col(one).alias("token"), pl.col(other).alias("token_right")
-            ).drop_nulls()
-        key = _joint(rule, frame["token"].to_numpy(), frame["token_right"].to_numpy())
-        parts.append(pl.DataFrame({"key": key, "node": frame["node"]}))
-    numbers = evidence.identifiers.select("node", "token", pl.struct("kind", "issuer").hash(7).alias("issued"))
-    key = _joint(len(RULES), numbers["token"].to_numpy(), numbers["issued"].to_numpy())
-    parts.append(pl.DataFrame({"key": key, "node": numbers["node"]}))
-    return pl.concat(parts)
+        own = mentions.select("node", first=one, second=other).drop_nulls()
+        parts = [own]
+        if one in more:
+            parts.append(
+                more[one].rename({"token": "first"}).join(tokens(other).rename({"token": "second"}), on="node")
+            )
+        if other in more:
+            left = mentions.select("node", first=one).drop_nulls()
+            parts.append(left.join(more[other].rename({"token": "second"}), on="node"))
+        frame = pl.concat(parts)
+        yield _joint(rule, frame["first"].to_numpy(), frame["second"].to_numpy()), frame["node"].to_numpy()
+    numbers = evidence.identifiers
+    yield numbers["number"].to_numpy(), numbers["node"].to_numpy()
 
 
-def build_blocks(rows: pl.DataFrame, limit: int) -> Blocks:
-    """Keep the keys that at least two and at most ``limit`` mentions share."""
-    sizes = rows.group_by("key").len().filter(pl.col("len") > 1)
-    small = sizes.filter(pl.col("len") <= limit).select("key")
-    return Blocks(rows.join(small, on="key"), sizes.height - small.height)
+HOME_KINDS = ("household_no", "dwelling")
+"""Kinds by which households find their neighbours."""
 
 
-def candidate_pairs(blocks: Blocks, frontier: pl.Series | None) -> pl.DataFrame:
-    """Return the distinct pairs (a < b) that share a block and touch the frontier (None: all mentions)."""
-    rows = blocks.rows
-    if frontier is None:
-        pairs = rows.join(rows, on="key", suffix="_b").filter(pl.col("node") < pl.col("node_b"))
-        return pairs.select(pl.col("node").alias("a"), pl.col("node_b").alias("b")).unique()
-    mine = rows.filter(pl.col("node").is_in(frontier.implode()))
-    pairs = mine.join(rows, on="key", suffix="_b").filter(pl.col("node") != pl.col("node_b"))
-    return pairs.select(
-        pl.min_horizontal("node", "node_b").alias("a"),
-        pl.max_horizontal("node", "node_b").alias("b"),
-    ).unique()
+def home_keys(kind: str, tokens: np.ndarray) -> np.ndarray:
+    """Give the keys of tokens of one of ``HOME_KINDS``."""
+    return mix(tokens, np.full(len(tokens), HOME_KINDS.index(kind), np.int64))
+
+
+def posted_keys(evidence: Evidence) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give all keys by which a mention must be found, and the nodes that have them."""
+    yield from joint_keys(evidence)
+    for kind in HOME_KINDS:
+        frame = evidence.mentions.select("node", token=kind).drop_nulls()
+        yield home_keys(kind, frame["token"].to_numpy()), frame["node"].to_numpy()
+
+
+MAKE = blake2b(repr((RULES, HOME_KINDS)).encode(), digest_size=8).hexdigest()
+"""Names what keys are made of."""
+
+
+def _joint(rule: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return mix(first + np.int64(rule + 1), second)
+
+
+def candidates(evidence: Evidence, limit: int, frontier: np.ndarray | None = None) -> Candidates:
+    """Pair the mentions of every block of at most ``limit``; only pairs that touch the frontier, if there is one."""
+    every = np.empty(0, np.uint64)
+    oversized = 0
+    for keys, nodes in joint_keys(evidence):
+        pairs, left_out = _within_blocks(keys, nodes.astype(np.uint64), limit)
+        oversized += left_out
+        if frontier is not None:
+            pairs = pairs[frontier[_first(pairs)] | frontier[_second(pairs)]]
+        # Most pairs share several keys: what came before is kept once, not once a rule.
+        every = np.concatenate([every, pairs])
+        every.sort()
+        every = every[_starts(every)]
+    return Candidates(pl.DataFrame({"a": _first(every), "b": _second(every)}), oversized)
+
+
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+def _first(pairs: np.ndarray) -> np.ndarray:
+    return (pairs >> _HALF).view(np.int64)
+
+
+def _second(pairs: np.ndarray) -> np.ndarray:
+    return (pairs & _LOW).view(np.int64)
+
+
+def _starts(ordered: np.ndarray) -> np.ndarray:
+    """Tell where a new value begins."""
+    return np.concatenate([np.ones(min(1, len(ordered)), np.bool_), ordered[1:] != ordered[:-1]])
+
+
+def _within_blocks(keys: np.ndarray, nodes: np.ndarray, limit: int) -> tuple[np.ndarray, int]:
+    """Pair all nodes of each key, as two halves of one integer; blocks over the limit are counted instead."""
+    order = np.argsort(keys)
+    keys, nodes = keys[order], nodes[order]
+    start = np.flatnonzero(_starts(keys))
+    size = np.diff(np.append(start, len(nodes)))
+    oversized = int((size > limit).sum())
+    kept = (size > 1) & (size <= limit)
+    start, size = start[kept], size[kept]
+    rows = np.arange(size.sum()) + np.repeat(start - np.cumsum(size) + size, size)
+    left = np.repeat(start + size, size) - rows
+    found = [np.empty(0, np.uint64)]
+    step = 1  # every row is paired with the next of its block, then with the one after, and so on
+    while len(rows):
+        rows, left = rows[left > step], left[left > step]
+        one, other = nodes[rows], nodes[rows + step]
+        found.append((np.minimum(one, other) << _HALF) | np.maximum(one, other))
+        step += 1
+    pairs = np.concatenate(found)
+    return pairs[_first(pairs) != _second(pairs)], oversized

@@ -69,8 +69,8 @@ def components(size: int, pairs: pl.DataFrame) -> np.ndarray:
     a, b = pairs["a"].to_numpy(), pairs["b"].to_numpy()
     graph = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(size, size))
     _, found = connected_components(graph, directed=False)
-    least = np.full(found.max() + 1, size, np.int64)
-    np.minimum.at(least, found, np.arange(size))
+    least = np.empty(found.max() + 1, np.int64)
+    least[found[::-1]] = np.arange(size)[::-1]  # the last to be written is the least
     return np.asarray(least[found])
 
 
@@ -90,22 +90,19 @@ def cluster(evidence: Evidence, edges: pl.DataFrame, model: Model) -> Partition:
 
 def _broken(evidence: Evidence, edges: pl.DataFrame, labels: np.ndarray) -> pl.Series:
     """Labels of components that may break a constraint."""
-    label = pl.DataFrame({"node": np.arange(len(labels)), "label": labels})
-    joined = label.filter(pl.col("label").is_duplicated())
-    found = []
-    exclusive = sorted(identifier_kinds().exclusive)
-    numbers = evidence.identifiers.filter(pl.col("kind").is_in(exclusive)).join(joined, on="node")
-    counts = numbers.group_by("label", "kind", "issuer").agg(pl.col("token").n_unique())
-    found.append(counts.filter(pl.col("token") > 1)["label"])
-    facts = evidence.mentions.select("node", "record_id", "birth_date").join(joined, on="node")
-    found.append(
-        facts.group_by("label")
-        .agg(
-            pl.col("birth_date").drop_nulls().n_unique().alias("births"),
-            pl.col("record_id").is_duplicated().any().alias("twice"),
-        )
-        .filter((pl.col("births") > 1) | pl.col("twice"))["label"],
+    together = pl.Series(np.bincount(labels, minlength=len(labels))[labels] > 1)
+    label = pl.Series("label", labels)
+    numbers = evidence.identifiers.with_columns(label=label.gather(evidence.identifiers["node"]))
+    numbers = numbers.filter(
+        together.gather(numbers["node"]) & pl.col("kind").is_in(sorted(identifier_kinds().exclusive))
     )
+    facts = evidence.mentions.select(label, "record_id", "birth_date").filter(together)
+    apart = [
+        numbers.group_by("label", "kind", "issuer").agg(two=pl.col("token").min() != pl.col("token").max()),
+        facts.group_by("label").agg(two=pl.col("birth_date").min() != pl.col("birth_date").max()),
+        facts.group_by("label", "record_id").agg(two=pl.len() > 1),
+    ]
+    found = [groups.filter("two")["label"] for groups in apart]
     cannot = edges.filter("cannot")
     first, second = labels[cannot["a"].to_numpy()], labels[cannot["b"].to_numpy()]
     found.append(pl.Series(first[first == second], dtype=pl.Int64))
@@ -157,8 +154,9 @@ class _Walk:
             one.records[record] = {role}
             if birth[0] is not None:
                 one.births.add(tuple(birth))
-        spans = number_spans(evidence.identifiers)
-        numbers = evidence.identifiers.filter(mine).join(spans, on=["kind", "issuer", "token"])
+        held = evidence.identifiers.filter(mine)
+        spans = number_spans(evidence.identifiers.join(held, on="number", how="semi"))
+        numbers = held.join(spans, on=["kind", "issuer", "token"])
         columns = ["node", "kind", "issuer", "token", "start", "end"]
         for node, kind, issuer, token, start, end in numbers.select(columns).iter_rows():
             self._clusters[node].numbers.setdefault((kind, issuer), {})[token] = (start, end)

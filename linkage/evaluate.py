@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Engine, select
 
-from linkage.evidence import identifier_kinds, read_frame
+from linkage.evidence import identifier_kinds
+from linkage.reading import read_frame
 from schemas.tables import household, membership, mention, mention_identifier, person_mention, source_record
 
 KeyToken = Callable[[str, str], int]

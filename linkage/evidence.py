@@ -5,13 +5,17 @@ arrived (source, keyed record key, role, number in role), so that every tie brea
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 
+import numpy as np
 import polars as pl
-from sqlalchemy import Connection, Engine, Select, String, select
+from sqlalchemy import Column, Connection, Engine, Table, case, or_, select
 
 from linkage.model import model_text
+from linkage.reading import Query, read_by, read_frame, read_whole
 from schemas.tables import (
     TOKEN_COLUMNS,
     fact,
@@ -31,6 +35,15 @@ PLACE_KINDS = ("town_lot", "dwelling", "phone")
 RECOGNISED = ("name_loose", "kana_full", "given_folded", "kana_given", "birth_date")
 """Tokens by which a mention may be a protected person's: one of the names with the birth date."""
 
+UNUSED = frozenset({"name_exact", "kana_exact", "kana_initial"})
+"""Tokens that serve search only."""
+TOKENS = tuple(kind for kind in TOKEN_COLUMNS if kind not in UNUSED)
+
+ADDRESS_SINCE = "address_since"
+"""Code of the residence fact that says since when somebody lives at an address (住所を定めた年月日)."""
+STATUS, SINCE, KIN, AWAY = range(4)
+"""What a fact tells: being a resident (住民状態), an address since when, 続柄, living away."""
+
 
 @dataclass(frozen=True)
 class IdentifierKinds:
@@ -43,12 +56,12 @@ class IdentifierKinds:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All living mentions.
+    """Living mentions: all of them, or a neighbourhood whose records are whole.
 
-    ``mentions``: node, mention_id, record_id, source_id, role, version_id, sex, town, birth_year, died,
-    history, closed_as_of and the token columns. ``aliases``: node, kind, token. ``identifiers``: node, kind, issuer,
-    token, valid_from, valid_to; strong kinds only. A number without a span of its own has that of the residence
-    (住民となった日, 転出日) stated beside it, if any.
+    ``mentions``: node, mention_id, record_id, source_id, role, sex, birth_year, died, history, closed_as_of and the
+    tokens of ``TOKENS``. ``aliases``: node, kind, token. ``identifiers``: node, kind, issuer, token, number (the
+    three in one), valid_from, valid_to; strong kinds only. A number without a span of its own has that of the
+    residence (住民となった日, 転出日) stated beside it, if any.
     """
 
     mentions: pl.DataFrame
@@ -56,10 +69,13 @@ class Evidence:
     identifiers: pl.DataFrame
     company: pl.DataFrame
     """node, token: the places (``town_lot``) of those named in one record with a mention that has no place."""
+    facts: pl.DataFrame
+    """mention_id, other_mention_id, tells (STATUS, SINCE, KIN, AWAY), code, valid_from, valid_to."""
     protected: pl.Series
     """Nodes of protected persons."""
 
 
+@lru_cache(1)
 def identifier_kinds() -> IdentifierKinds:
     """Read which identifier kinds are strong and which are exclusive."""
     kinds = tomllib.loads(model_text("identifiers.toml"))["kinds"]
@@ -70,84 +86,179 @@ def identifier_kinds() -> IdentifierKinds:
     )
 
 
-def read_frame(connection: Connection, query: Select[tuple[object, ...]]) -> pl.DataFrame:
-    """Read a query into columns of text and 64-bit integers."""
-    schema = {
-        column.name: pl.String() if isinstance(column.type, String) else pl.Int64()
-        for column in query.selected_columns
-    }
-    rows = connection.execute(query).fetchall()
-    return pl.DataFrame([tuple(row) for row in rows], schema=schema, orient="row")
-
-
-def read_evidence(engine: Engine, token_kinds: Sequence[str] = TOKEN_COLUMNS) -> Evidence:
-    """Read the current version of every mention whose record has not been deleted at its source.
-
-    ``token_kinds`` may leave out token columns, except those by which protected persons are recognised.
-    """
-    kinds = identifier_kinds()
-    version = mention_version.c
-    living = (
-        mention.join(source_record, source_record.c.record_id == mention.c.record_id)
-        .join(mention_version, version.version_id == mention.c.version_id)
-        .select()
-        .where(source_record.c.deleted == 0)
-    )
+def read_evidence(engine: Engine, mention_ids: Iterable[int] | None = None) -> Evidence:
+    """Read what the store holds of all mentions, or of some and of those named beside them in a record."""
+    if mention_ids is not None:
+        shelf = Shelf(engine)
+        shelf.add(pl.Series(mention_ids, dtype=pl.Int64))
+        return shelf.evidence()
     with engine.connect() as connection:
-        mentions = read_frame(
-            connection,
-            living.with_only_columns(
-                mention.c.mention_id,
-                mention.c.record_id,
-                mention.c.version_id,
-                source_record.c.source_id,
-                source_record.c.key_token,
-                mention.c.role,
-                mention.c.seq,
-                version.sex,
-                version.town,
-                version.birth_year,
-                version.died,
-                source_record.c.history,
-                source_record.c.closed_as_of,
-                *(version[name] for name in token_kinds),
-            ),
-        )
-        aliases = read_frame(connection, select(mention_alias))
-        identifiers = read_frame(
-            connection,
-            select(mention_identifier).where(mention_identifier.c.kind.in_(sorted(kinds.strong))),
-        )
-        residence = read_frame(
-            connection,
-            select(fact.c.mention_id, fact.c.valid_from, fact.c.valid_to).where(
-                fact.c.kind == FactKind.RESIDENCE.value, fact.c.category == Category.IDENTITY.value
-            ),
-        )
-        guarded = read_frame(connection, select(protection.c.mention_id))
-        co_protected = read_frame(
-            connection,
-            select(protection_party.c.mention_id).where(protection_party.c.part == "with"),
-        )
-    mentions = mentions.sort("source_id", "key_token", "role", "seq").with_row_index("node")
-    mentions = mentions.with_columns(pl.col("node").cast(pl.Int64))
-    nodes = mentions.select("node", "version_id")
-    aliases = aliases.join(nodes, on="version_id").select("node", "kind", "token")
-    identifiers = identifiers.join(nodes, on="version_id").drop("version_id")
-    identifiers = _dated(identifiers, residence.join(mentions.select("mention_id", "node"), on="mention_id"), kinds)
-    guarded_ids = pl.concat([guarded, co_protected])["mention_id"].unique()
-    protected = _protected_nodes(mentions, identifiers, guarded_ids)
+        guarded = _guarded(connection)
+    return _assembled(read_whole(engine, _QUERIES), guarded)
+
+
+def read_past(engine: Engine, mention_ids: pl.Series) -> Evidence:
+    """Read the versions of some mentions that are not swept away yet, present ones among them; tokens alone."""
+    version = mention_version.c
+    query = select(version.version_id, *(version[kind] for kind in TOKENS))
+    with engine.connect() as connection:
+        versions = read_by(connection, query, version.mention_id, mention_ids)
+        ids = versions["version_id"]
+        numbers = read_by(connection, _QUERIES[mention_identifier], mention_identifier.c.version_id, ids)
+    versions = versions.with_row_index("node").with_columns(pl.col("node").cast(pl.Int64))
+    numbers = numbers.with_columns(number=_numbered(numbers)).join(
+        versions.select("node", "version_id"), on="version_id"
+    )
+    none = pl.DataFrame(schema={"node": pl.Int64, "kind": pl.String, "token": pl.Int64})
+    return Evidence(versions, none, numbers, none.drop("kind"), pl.DataFrame(), versions["node"].clear())
+
+
+_TELLS = case(
+    (fact.c.kind == FactKind.KINSHIP.value, KIN),
+    (fact.c.kind == FactKind.AWAY.value, AWAY),
+    (fact.c.category == Category.IDENTITY.value, STATUS),
+    else_=SINCE,
+).label("tells")
+_RESIDENCE = or_(fact.c.category == Category.IDENTITY.value, fact.c.code == ADDRESS_SINCE)
+_QUERIES: dict[Table, Query] = {
+    mention_version: select(
+        mention_version.c.version_id,
+        mention_version.c.sex,
+        mention_version.c.birth_year,
+        mention_version.c.died,
+        *(mention_version.c[kind] for kind in TOKENS),
+    ),
+    fact: select(
+        fact.c.mention_id, fact.c.other_mention_id, _TELLS, fact.c.code, fact.c.valid_from, fact.c.valid_to
+    ).where(
+        fact.c.kind.in_([FactKind.RESIDENCE.value, FactKind.KINSHIP.value, FactKind.AWAY.value]),
+        or_(fact.c.kind != FactKind.RESIDENCE.value, _RESIDENCE),
+    ),
+    mention: select(mention.c.mention_id, mention.c.record_id, mention.c.role, mention.c.seq, mention.c.version_id),
+    mention_alias: select(mention_alias).where(mention_alias.c.kind.in_(TOKENS)),
+    mention_identifier: select(mention_identifier).where(
+        mention_identifier.c.kind.in_(sorted(identifier_kinds().strong))
+    ),
+    source_record: select(
+        source_record.c.record_id,
+        source_record.c.source_id,
+        source_record.c.key_token,
+        source_record.c.history,
+        source_record.c.closed_as_of,
+    ).where(source_record.c.deleted == 0),
+}
+"""What is read of each table, the largest first."""
+
+
+class Shelf:
+    """The rows read so far, whole records at a time; every row is read once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        with engine.connect() as connection:
+            self._guarded = _guarded(connection)
+            self._frames = {table: read_frame(connection, query.limit(0)) for table, query in _QUERIES.items()}
+        self.add(self._guarded)  # protected persons stand beside whatever is looked at
+
+    def add(self, mention_ids: pl.Series) -> None:
+        """Read the records that some mentions stand in."""
+        wanted = mention_ids.unique()
+        wanted = wanted.filter(~wanted.is_in(self._frames[mention]["mention_id"].implode()))
+        if not wanted.len():
+            return
+        with self._engine.connect() as connection:
+            query = select(mention.c.record_id)
+            records = read_by(connection, query, mention.c.mention_id, wanted)["record_id"].unique().sort()
+            fresh = self._read(connection, mention, mention.c.record_id, records)
+            self._read(connection, source_record, source_record.c.record_id, records)
+            self._read(connection, fact, fact.c.record_id, records)
+            versions = fresh["version_id"].sort()
+            for table in (mention_version, mention_alias, mention_identifier):
+                self._read(connection, table, table.c.version_id, versions)
+
+    def _read(self, connection: Connection, table: Table, column: Column[int], ids: pl.Series) -> pl.DataFrame:
+        fresh = read_by(connection, _QUERIES[table], column, ids)
+        self._frames[table] = pl.concat([self._frames[table], fresh])
+        return fresh
+
+    def evidence(self) -> Evidence:
+        """Put together what was read."""
+        return _assembled(dict(self._frames), self._guarded)
+
+
+def _guarded(connection: Connection) -> pl.Series:
+    """Give the ids of protected persons' mentions in orders: hers, and those of who is protected with her."""
+    hers = select(protection.c.mention_id)
+    theirs = select(protection_party.c.mention_id).where(protection_party.c.part == "with")
+    return pl.concat([read_frame(connection, query)["mention_id"] for query in (hers, theirs)]).unique()
+
+
+def _assembled(frames: dict[Table, pl.DataFrame], guarded: pl.Series) -> Evidence:
+    """Put rows together, taking them out of ``frames`` one table after the other."""
+    order = ("source_id", "key_token", "role", "seq")
+    mentions = (
+        frames.pop(mention)
+        .join(frames.pop(source_record), on="record_id")
+        .sort(order)
+        .drop("key_token", "seq")
+        .with_row_index("node")
+        .with_columns(pl.col("node").cast(pl.Int64))
+    )
+    versions = frames.pop(mention_version)
+    if not versions["version_id"].is_sorted():
+        versions = versions.sort("version_id")
+    at = versions["version_id"].search_sorted(mentions["version_id"])
+    mentions = mentions.with_columns(versions.select(pl.exclude("version_id").gather(at)))
+    del versions
+    nodes = mentions.select("version_id", "node")
+    mentions = mentions.drop("version_id")
+    aliases = frames.pop(mention_alias).join(nodes, on="version_id").select("node", "kind", "token")
+    identifiers = frames.pop(mention_identifier).join(nodes, on="version_id").drop("version_id")
+    facts = frames.pop(fact)
+    residence = facts.filter(pl.col("tells") == STATUS).join(mentions.select("mention_id", "node"), on="mention_id")
+    identifiers = _dated(identifiers, residence).with_columns(number=_numbered(identifiers))
+    protected = _protected_nodes(mentions, identifiers, guarded)
     blank = pl.col("node").is_in(protected.implode())
     mentions = mentions.with_columns(
-        pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS
+        pl.when(pl.col("sex") != "").then("sex").alias("sex"),
+        *(pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS),
     )
     return Evidence(
         mentions,
         aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
         identifiers,
-        _company(mentions.filter(~blank)),
+        _company(mentions.select("node", "record_id", "role", "town_lot").filter(~blank)),
+        facts,
         protected,
     )
+
+
+def mix(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Mix two arrays of 64-bit integers into one (wrapping arithmetic); the same on every machine."""
+    with np.errstate(over="ignore"):
+        mixed = first.astype(np.uint64) * _MIX
+        mixed ^= mixed >> np.uint64(29)
+        mixed = (mixed + second.astype(np.uint64)) * _MIX
+        return (mixed ^ (mixed >> np.uint64(32))).view(np.int64)
+
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _numbered(identifiers: pl.DataFrame) -> pl.Series:
+    """One integer per kind, issuer and token."""
+    issued = identifiers.select("kind", "issuer").unique()
+    codes = [
+        int.from_bytes(blake2b(f"{kind}/{issuer}".encode(), digest_size=8).digest(), "big", signed=True)
+        for kind, issuer in issued.iter_rows()
+    ]
+    named = identifiers.join(
+        issued.with_columns(code=pl.Series(codes, dtype=pl.Int64)),
+        on=["kind", "issuer"],
+        how="left",
+        maintain_order="left",
+    )
+    return pl.Series("number", mix(named["code"].to_numpy(), named["token"].to_numpy()))
 
 
 def _company(mentions: pl.DataFrame) -> pl.DataFrame:
@@ -158,13 +269,15 @@ def _company(mentions: pl.DataFrame) -> pl.DataFrame:
     return lone.join(others, on="record_id").select("node", "token").unique()
 
 
-def _dated(identifiers: pl.DataFrame, residence: pl.DataFrame, kinds: IdentifierKinds) -> pl.DataFrame:
+def _dated(identifiers: pl.DataFrame, residence: pl.DataFrame) -> pl.DataFrame:
     """Give numbers that live as long as the residence its span, where they state none themselves."""
     span = residence.unique("node", keep="first", maintain_order=True).select(
         "node", start="valid_from", end="valid_to"
     )
     silent = (
-        pl.col("kind").is_in(sorted(kinds.residential)) & (pl.col("valid_from") == "") & (pl.col("valid_to") == "")
+        pl.col("kind").is_in(sorted(identifier_kinds().residential))
+        & (pl.col("valid_from") == "")
+        & (pl.col("valid_to") == "")
     )
     return identifiers.join(span, on="node", how="left", maintain_order="left").select(
         "node",
@@ -185,8 +298,8 @@ def _protected_nodes(mentions: pl.DataFrame, identifiers: pl.DataFrame, guarded_
     guarded = mentions.filter(pl.col("mention_id").is_in(guarded_ids.implode()))
     found = [guarded["node"]]
     if guarded.height:
-        numbers = identifiers.join(guarded.select("node"), on="node").select("kind", "issuer", "token").unique()
-        found.append(identifiers.join(numbers, on=["kind", "issuer", "token"])["node"])
+        numbers = identifiers.join(guarded.select("node"), on="node")["number"].unique()
+        found.append(identifiers.filter(pl.col("number").is_in(numbers.implode()))["node"])
         for kind in RECOGNISED[:-1]:
             keys = guarded.select(kind, "birth_date").drop_nulls().unique()
             found.append(mentions.select("node", kind, "birth_date").join(keys, on=[kind, "birth_date"])["node"])

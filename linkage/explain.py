@@ -10,7 +10,7 @@ from linkage.clustering import may_be_one
 from linkage.edges import judge
 from linkage.evidence import Evidence, read_evidence
 from linkage.normalise import VERSION
-from linkage.scoring import CONDITIONS, Model, level_names, packaged_model, score_pairs
+from linkage.scoring import CONDITIONS, Model, Scorer, level_names, packaged_model
 from schemas.tables import link_edge, person_mention
 
 LEVELS_JA = {
@@ -63,14 +63,14 @@ class Explanation:
 
 def explain(engine: Engine, first: int, second: int) -> Explanation | None:
     """Explain two mentions by id; None when either is not living."""
-    model, evidence = packaged_model(), read_evidence(engine)
+    model, evidence = packaged_model(), read_evidence(engine, [first, second])
     found = dict(
         evidence.mentions.filter(pl.col("mention_id").is_in([first, second])).select("mention_id", "node").iter_rows()
     )
     if len(found) < 2:
         return None
     a, b = sorted(found.values())
-    scored = score_pairs(evidence, pl.DataFrame({"a": [a], "b": [b]}), model)
+    scored = Scorer(model).score(evidence, pl.DataFrame({"a": [a], "b": [b]}))
     [row] = scored.to_dicts()
     [verdict] = judge(evidence, scored, model).to_dicts()
     with engine.connect() as connection:

@@ -29,8 +29,8 @@ class Renewal:
     """old_id, new_id."""
     survived: pl.Series
     """Person ids kept by a cluster whose mentions changed."""
-    persons: int
-    """Persons with at least one living mention, after the change."""
+    persons: pl.DataFrame
+    """node, person_id of every mention in scope, after the change."""
 
 
 def resolve_retired(held: pl.DataFrame, persons: pl.DataFrame) -> pl.DataFrame:
@@ -59,14 +59,18 @@ class Inheritance:
 
 
 def inherit(clusters: pl.DataFrame, old: pl.DataFrame, next_id: int) -> Inheritance:
-    """Hand old ids on. ``clusters``: cluster; ``old``: cluster (new), old_id, weight, for every item that had one."""
+    """Hand old ids on. ``clusters``: cluster, and order, in which new ids are given.
+
+    ``old``: cluster (new), old_id, weight, for every item that had one.
+    """
     parts = old.group_by("old_id", "cluster").agg(pl.col("weight").sum())
     heirs = parts.sort(["weight", "cluster"], descending=[True, False]).unique("old_id", keep="first")
     kept = heirs.group_by("cluster").agg(pl.col("old_id").min().alias("id"))
-    named = clusters.unique().sort("cluster").join(kept, on="cluster", how="left")
-    fresh = named.filter(pl.col("id").is_null()).select("cluster").sort("cluster")
+    named = clusters.select("cluster").unique().join(kept, on="cluster")
+    fresh = clusters.join(kept, on="cluster", how="anti").group_by("cluster").agg(pl.col("order").min())
+    fresh = fresh.sort("order").select("cluster")
     fresh = fresh.with_columns(id=pl.int_range(next_id, next_id + fresh.height, dtype=pl.Int64))
-    ids = pl.concat([named.drop_nulls("id"), fresh])
+    ids = pl.concat([named, fresh])
     succeeded = heirs.join(ids, on="cluster").filter(pl.col("old_id") != pl.col("id"))
     return Inheritance(ids, fresh["id"], succeeded.select("old_id", new_id="id"))
 
@@ -83,7 +87,10 @@ def renew(
     old = new.join(held.select("mention_id", "person_id", "stored"), on="mention_id", how="left")
     known = old.filter(pl.col("person_id").is_not_null() & (pl.col("person_id") != NOBODY))
     kept = inherit(
-        new.select("cluster"), known.select("cluster", pl.lit(1).alias("weight"), old_id="person_id"), next_id
+        # Ids in the order of mentions: who was landed together is stored together.
+        new.select("cluster", order="mention_id"),
+        known.select("cluster", pl.lit(1).alias("weight"), old_id="person_id"),
+        next_id,
     )
     old = old.join(kept.ids, on="cluster")
     moves = old.filter(pl.col("stored").is_null() | (pl.col("stored") != pl.col("id")))
@@ -101,7 +108,6 @@ def renew(
     ).sort("old_id")
     changed = pl.concat([moves["id"], moves["person_id"].drop_nulls(), gone["person_id"]]).unique()
     survived = kept.ids["id"].filter(kept.ids["id"].is_in(changed.implode()) & (kept.ids["id"] < next_id)).sort()
-    elsewhere = held.filter(pl.col("node").is_not_null() & ~pl.col("node").is_in(scope.implode()))["person_id"]
     return Renewal(
         moves=moves.select("mention_id", held=pl.col("stored").is_not_null(), person_id="id").sort(
             "person_id", "mention_id"
@@ -111,7 +117,7 @@ def renew(
         minted=kept.minted,
         retired=retired,
         survived=survived,
-        persons=kept.ids.height + elsewhere.n_unique(),
+        persons=old.select("node", person_id="id"),
     )
 
 

@@ -10,6 +10,9 @@ import polars as pl
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from linkage.evidence import AWAY, KIN
+from linkage.homes import Homes
+
 COLLECTIVE = 4
 """A dwelling with more register households than this is a house of many (facility, building without rooms)."""
 
@@ -87,4 +90,81 @@ def set_apart(living: pl.DataFrame, opponents: pl.DataFrame, companions: pl.Data
         "person_id",
         # Her own number, negative: no cluster is named by it.
         cluster=pl.when(pl.col("mother").is_null()).then("cluster").otherwise(-pl.col("mother")),
+    )
+
+
+def living_members(homes: Homes, registered: pl.DataFrame) -> pl.DataFrame:
+    """Say who lives with whom: person_id, cluster, state, relation, evidence and dates."""
+    rows, facts = homes.rows, homes.facts
+    current = registered.filter("current").sort("valid_from", "node", descending=[True, False])
+    places = current.unique("person_id", keep="first", maintain_order=True)
+    register_pairs = star(places, ["household_no"])
+    surname = ["family_folded", "kana_family"]
+    # Whom the register knows and has no longer here (moved out, dead) lives here only where a form says away.
+    departed = registered.join(places, on="person_id", how="anti")["person_id"].unique().implode()
+    elsewhere = rows.filter(
+        ~pl.col("person_id").is_in(places["person_id"].implode())
+        & ~pl.col("person_id").is_in(departed)
+        & (pl.col("history") == 0)
+        & pl.col("closed_as_of").is_null()
+    )
+    dwellers = pl.concat(
+        [
+            places.select("person_id", "dwelling", *surname, register="household_no"),
+            elsewhere.select("person_id", "dwelling", *surname, register=pl.lit(None, pl.Int64)),
+        ],
+    ).drop_nulls("dwelling")
+    by_dwelling = dwelling_pairs(dwellers)
+    away = facts.filter(pl.col("tells") == AWAY)
+    one = rows.select("mention_id", "dwelling", one="person_id")
+    other = rows.select(
+        other_mention_id="mention_id", other_dwelling="dwelling", other="person_id", other_history="history"
+    )
+    kin = (
+        facts.filter(pl.col("tells") == KIN)
+        .join(one, on="mention_id")
+        .join(other.filter(pl.col("other_history") == 0), on="other_mention_id")
+        .with_columns(
+            away=pl.col("mention_id").is_in(away["mention_id"].implode())
+            | pl.col("other_mention_id").is_in(away["mention_id"].implode()),
+        )
+    )
+    left = pl.col("one").is_in(departed) | pl.col("other").is_in(departed)
+    by_kinship = kinship_pairs(kin.filter(~left | pl.col("away")), places)
+    persons = rows["person_id"].unique()
+    living = join_persons(persons, pl.concat([register_pairs, by_dwelling, by_kinship]))
+    living = set_apart(living, homes.against, homes.beside)
+    return _described(living, rows, facts, places, {"dwelling": by_dwelling, "kinship": by_kinship})
+
+
+def _described(
+    living: pl.DataFrame,
+    rows: pl.DataFrame,
+    facts: pl.DataFrame,
+    places: pl.DataFrame,
+    pairs: dict[str, pl.DataFrame],
+) -> pl.DataFrame:
+    """Add to person_id, cluster: state, relation, evidence and dates."""
+    gone = facts.filter((pl.col("tells") == AWAY) & (pl.col("valid_to") == ""))
+    absent = rows.filter(
+        pl.col("mention_id").is_in(gone["mention_id"].implode())
+        & (pl.col("history") == 0)
+        & pl.col("closed_as_of").is_null()
+    )
+    found = living.with_columns(
+        register=pl.when(pl.col("person_id").is_in(places["person_id"].implode())).then(pl.lit("register")),
+        **{
+            name: pl.when(pl.col("person_id").is_in(pl.concat([pair["one"], pair["other"]]).implode())).then(
+                pl.lit(name)
+            )
+            for name, pair in pairs.items()
+        },
+        state=pl.when(pl.col("person_id").is_in(absent["person_id"].implode()))
+        .then(pl.lit("away"))
+        .otherwise(pl.lit("present")),
+    )
+    return (
+        found.with_columns(evidence=pl.concat_str("register", *pairs, separator="+", ignore_nulls=True))
+        .join(places.select("person_id", "relation", "valid_from"), on="person_id", how="left")
+        .with_columns(pl.col("relation", "valid_from").fill_null(""), valid_to=pl.lit(""))
     )

@@ -1,8 +1,8 @@
 """Persons: from what changed to stable ids with lineage (名寄せ).
 
-``link`` may be called again and again and after any crash: it looks at touched mentions, at living mentions
-without a person and at persons that hold dead mentions, scores what those can reach, and replaces the partition
-there. Reading the tokens still costs the base; scoring and writing follow the delta.
+``link`` may be called again and again and after any crash: it looks at touched mentions and the persons they are of,
+scores what those can reach, and replaces the partition there. A store without postings, or one of which much is
+touched, is looked at as a whole.
 """
 
 import time
@@ -12,19 +12,18 @@ import numpy as np
 import polars as pl
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from linkage.blocking import Blocks, block_rows, build_blocks, candidate_pairs
+from linkage.blocking import MAKE, candidates, joint_keys, posted_keys
 from linkage.clustering import Partition, cluster
 from linkage.edges import judge
-from linkage.evidence import Evidence, read_evidence, read_frame
-from linkage.identity import renew, resolve_retired
-from linkage.scoring import Model, packaged_model, score_pairs
+from linkage.evidence import Evidence, Shelf, read_evidence
+from linkage.identity import Renewal, renew, resolve_retired
+from linkage.neighbours import HELD, RETIRED, Neighbours, touched_and_near
+from linkage.postings import Postings
+from linkage.reading import read_frame
+from linkage.scoring import Model, Scorer, packaged_model
 from linkage.writing import mark_touched, next_person_id, write_edges, write_persons
-from schemas.tables import person, person_mention, touched
-
-_FULL_SHARE = 0.3
-"""From this share of mentions on, everything is scored in one go instead of growing a frontier."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,15 @@ class LinkReport:
     """What a linkage run saw and did; counts only."""
 
     mentions: int
+    """Mentions read."""
     examined: int
+    """Mentions whose person was looked at anew."""
     pairs: int
     linked: int
     review: int
     refused: int
     persons: int
+    """Persons of the mentions examined."""
     minted: int
     retired: int
     moved: int
@@ -46,82 +48,135 @@ class LinkReport:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a run looks at: everything, or what touched mentions reach through accepted pairs."""
+
+    evidence: Evidence
+    edges: pl.DataFrame
+    """Judged pairs, all that touch the scope."""
+    scope: pl.Series
+    """Nodes whose person is looked at anew."""
+    marked: pl.Series
+    """Ids of touched mentions."""
+    changed: pl.Series
+    """Ids of mentions whose keys may have changed."""
+    held: pl.DataFrame
+    """mention_id, person_id as they stand, of the scope and of mentions that are gone."""
+    retired: pl.DataFrame
+    """person_id, retired_to."""
+    oversized: int
+    near: Neighbours | None
+    """None where everything is looked at."""
+
+
 def link(engine: Engine, run_id: str) -> LinkReport:
     """Bring persons up to date with the mentions. Returns counts."""
+    return relink(engine, run_id)[0]
+
+
+@dataclass
+class Reading:
+    """What one step has read and the next need not read again: everything, or some records."""
+
+    evidence: Evidence | None = None
+    shelf: Shelf | None = None
+
+
+def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
+    """Bring persons up to date with the mentions. Returns counts, and what was read to that end."""
     begun = time.perf_counter()
     model = packaged_model()
-    evidence = read_evidence(engine)
+    marked, near = touched_and_near(engine)
+    reach = _everything(engine, marked, model) if near is None else _nearby(near, marked, model)
+    found = cluster(reach.evidence, reach.edges, model)
+    ids = reach.evidence.mentions.select("mention_id", "node")
     with engine.connect() as connection:
-        stored = read_frame(connection, select(person_mention.c.mention_id, person_mention.c.person_id))
-        persons = read_frame(connection, select(person.c.person_id, person.c.retired_to))
-        changed = read_frame(connection, select(touched.c.mention_id))
         next_id = next_person_id(connection)
-    nodes = evidence.mentions.select("mention_id", "node")
-    held = resolve_retired(stored, persons).join(nodes, on="mention_id", how="left")
-    frontier = _frontier(evidence, held, changed)
-    blocks = build_blocks(block_rows(evidence), model.block_limit) if frontier.len() else Blocks.none()
-    edges, scope = _reach(evidence, blocks, frontier, held, model)
-    found = cluster(evidence, edges, model)
-    renewal = renew(found.labels, nodes, scope, held, next_id)
-    outcome = _outcomes(edges, found)
-    mark_touched(engine, renewal.affected)
+    held = resolve_retired(reach.held, reach.retired).join(ids, on="mention_id", how="left")
+    renewal = renew(found.labels, ids, reach.scope, held, next_id)
+    outcome = _outcomes(reach.edges, found)
+    mark_touched(engine, renewal.affected.filter(~renewal.affected.is_in(reach.marked.implode())))
     write_persons(engine, run_id, renewal)
-    ids = evidence.mentions["mention_id"]
-    write_edges(engine, _by_mention(outcome, ids), ids.gather(scope), renewal.gone)
+    mine = None if near is None else pl.concat([ids["mention_id"].gather(reach.scope), renewal.gone])
+    write_edges(engine, _by_mention(outcome, ids["mention_id"]), mine)
+    _post(engine, reach, renewal)
     counts = dict(outcome["outcome"].value_counts().iter_rows())
-    return LinkReport(
-        mentions=evidence.mentions.height,
-        examined=scope.len(),
-        pairs=edges.height,
-        linked=edges.filter("linked").height,
+    report = LinkReport(
+        mentions=ids.height,
+        examined=reach.scope.len(),
+        pairs=reach.edges.height,
+        linked=reach.edges.filter("linked").height,
         review=counts.get("review", 0),
         refused=counts.get("refused", 0),
-        persons=renewal.persons,
+        persons=renewal.persons["person_id"].n_unique(),
         minted=renewal.minted.len(),
         retired=renewal.retired.height,
         moved=renewal.moves.height,
-        oversized_blocks=blocks.oversized,
+        oversized_blocks=reach.oversized,
         model=model.version,
         seconds=time.perf_counter() - begun,
     )
+    return report, Reading(reach.evidence) if near is None else Reading(shelf=near.shelf)
 
 
-def _frontier(evidence: Evidence, held: pl.DataFrame, changed: pl.DataFrame) -> pl.Series:
-    """Nodes to look at: touched, without a person, or companions of such and of dead mentions."""
-    mentions = evidence.mentions.select("node", "mention_id")
-    fresh = mentions.join(held, on="mention_id", how="anti")
-    moved = mentions.join(changed, on="mention_id", how="semi")
-    unsettled = pl.concat(
-        [
-            held.filter(pl.col("node").is_null())["person_id"],
-            held.join(moved, on="mention_id", how="semi")["person_id"],
-        ],
-    ).unique()
-    company = held.filter(pl.col("person_id").is_in(unsettled.implode()))["node"].drop_nulls()
-    return pl.concat([fresh["node"], moved["node"], company]).unique().sort()
-
-
-def _reach(
-    evidence: Evidence, blocks: Blocks, frontier: pl.Series, held: pl.DataFrame, model: Model
-) -> tuple[pl.DataFrame, pl.Series]:
-    """Score what the frontier reaches through accepted pairs, until nothing is new. Returns pairs and nodes."""
+def _everything(engine: Engine, marked: pl.Series, model: Model) -> Reach:
+    evidence = read_evidence(engine)
+    found = candidates(evidence, model.block_limit)
+    edges = judge(evidence, Scorer(model).score(evidence, found.pairs), model)
     nodes = evidence.mentions["node"]
-    if frontier.len() > nodes.len() * _FULL_SHARE:
-        return judge(evidence, score_pairs(evidence, candidate_pairs(blocks, None), model), model), nodes
-    known = judge(evidence, score_pairs(evidence, pl.DataFrame(schema={"a": pl.Int64, "b": pl.Int64}), model), model)
-    seen = frontier
-    while frontier.len():
-        pairs = candidate_pairs(blocks, frontier).join(known, on=["a", "b"], how="anti")
-        fresh = judge(evidence, score_pairs(evidence, pairs, model), model)
-        known = pl.concat([known, fresh])
-        ends = fresh.filter("linked")
-        ends_nodes = pl.concat([ends["a"], ends["b"]]).unique()
-        persons = held.filter(pl.col("node").is_in(ends_nodes.implode()))["person_id"].unique()
-        company = held.filter(pl.col("person_id").is_in(persons.implode()))["node"].drop_nulls()
-        frontier = pl.concat([ends_nodes, company]).unique()
-        frontier = frontier.filter(~frontier.is_in(seen.implode()))
-        seen = pl.concat([seen, frontier])
-    return known.sort("a", "b"), seen.sort()
+    with engine.connect() as connection:
+        held, retired = read_frame(connection, HELD), read_frame(connection, RETIRED)
+    return Reach(evidence, edges, nodes, marked, marked, held, retired, found.oversized, None)
+
+
+def _nearby(near: Neighbours, marked: pl.Series, model: Model) -> Reach:
+    """Look at marked mentions and their persons, then at whom these are linked to, until nobody is new."""
+    scorer = Scorer(model)
+    seen = near.add(pl.concat([marked, near.rivals(marked)]))
+    # Whose places are no evidence any more, or are again, because of an order: whoever may be the protected person.
+    concerned = near.around(np.concatenate([keys for keys, _ in joint_keys(near.past(near.ordered(marked)))]))
+    seen = asked = pl.concat([seen, concerned]).unique()
+    while True:
+        near.around(_keys(near.evidence(), asked))
+        evidence = near.evidence()
+        ids = evidence.mentions["mention_id"]
+        inside = ids.is_in(seen.implode())
+        found = candidates(evidence, model.block_limit, inside.to_numpy())
+        edges = judge(evidence, scorer.score(evidence, found.pairs), model)
+        ends = edges.filter("linked")
+        reached = ids.gather(pl.concat([ends["a"], ends["b"]]).unique())
+        asked = near.add(reached.filter(~reached.is_in(seen.implode())))
+        asked = asked.filter(~asked.is_in(seen.implode()))
+        if not asked.len():
+            break
+        seen = pl.concat([seen, asked])
+    changed = pl.concat([marked, concerned])
+    scope = evidence.mentions["node"].filter(inside)
+    return Reach(evidence, edges, scope, marked, changed, near.held, near.retired, found.oversized, near)
+
+
+def _keys(evidence: Evidence, mention_ids: pl.Series) -> np.ndarray:
+    """Give the joint keys of some mentions."""
+    mine = evidence.mentions["mention_id"].is_in(mention_ids.implode()).to_numpy()
+    return np.concatenate([keys[mine[nodes]] for keys, nodes in joint_keys(evidence)])
+
+
+def _post(engine: Engine, reach: Reach, renewal: Renewal) -> None:
+    """Let the next run find the persons of changed and moved mentions by their keys."""
+    evidence = reach.evidence
+    persons = np.zeros(evidence.mentions.height, np.int64)
+    persons[renewal.persons["node"]] = renewal.persons["person_id"]
+    if reach.near is None:
+        every = ((keys, persons[nodes]) for keys, nodes in posted_keys(evidence))
+        Postings.build(engine, MAKE, evidence.mentions.height, every)
+        return
+    ids = pl.concat([reach.changed, renewal.moves["mention_id"]])
+    mine = evidence.mentions["mention_id"].is_in(ids.implode()).to_numpy()
+    keyed = [(keys[mine[nodes]], persons[nodes[mine[nodes]]]) for keys, nodes in posted_keys(evidence)]
+    keys, of = (np.concatenate(parts) for parts in zip(*keyed, strict=True))
+    if len(keys):
+        reach.near.postings.add(engine, keys, of)
 
 
 def _outcomes(edges: pl.DataFrame, found: Partition) -> pl.DataFrame:
@@ -143,26 +198,28 @@ def _outcomes(edges: pl.DataFrame, found: Partition) -> pl.DataFrame:
         .when(pl.col("linked"))
         .then(pl.lit("refused"))
     )
-    pairs = pairs.with_columns(outcome=outcome).drop_nulls("outcome")
+    weight = (pl.col("weight") * 1000).round().cast(pl.Int64)
+    pairs = pairs.with_columns(weight, outcome=outcome).drop_nulls("outcome")
     kept = _spanning(pairs.filter(pl.col("outcome") == "linked"), len(found.labels))
     return pl.concat([kept, pairs.filter(pl.col("outcome") != "linked")]).select(
         "a",
         "b",
         kind=pl.when("strong").then(pl.lit("strong")).otherwise(pl.lit("scored")),
-        weight=(pl.col("weight") * 1000).round().cast(pl.Int64),
+        weight="weight",
         outcome="outcome",
     )
 
 
 def _spanning(linked: pl.DataFrame, size: int) -> pl.DataFrame:
-    """Keep a maximum spanning forest of the accepted pairs."""
+    """Keep a maximum spanning forest of the accepted pairs; of two pairs as strong, the first in node order."""
     if not linked.height:
         return linked
     a, b = linked["a"].to_numpy(), linked["b"].to_numpy()
-    cost = 1000 - linked["weight"].to_numpy()  # positive: a zero would be no pair at all
-    tree = minimum_spanning_tree(coo_matrix((cost, (a, b)), shape=(size, size)).tocsr()).tocoo()
-    forest = pl.DataFrame({"a": tree.row.astype(np.int64), "b": tree.col.astype(np.int64)})
-    return linked.join(forest, on=["a", "b"], how="semi")
+    order = np.argsort(-linked["weight"].to_numpy(), kind="stable")
+    rank = np.empty(len(order))
+    rank[order] = np.arange(1, len(order) + 1)
+    tree = minimum_spanning_tree(coo_matrix((rank, (a, b)), shape=(size, size)).tocsr())
+    return linked[np.sort(order[tree.data.astype(np.int64) - 1])]
 
 
 def _by_mention(outcome: pl.DataFrame, mention_ids: pl.Series) -> pl.DataFrame:

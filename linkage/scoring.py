@@ -16,37 +16,7 @@ import polars as pl
 
 from linkage.evidence import Evidence
 from linkage.model import model_text
-
-ALIAS_KINDS = (
-    "name_folded",
-    "name_loose",
-    "given_folded",
-    "kana_full",
-    "kana_given",
-    "town_lot",
-    "dwelling",
-    "phone",
-)
-"""Kinds compared as sets: the token itself or any alias of it."""
-
-COMPARED = (
-    "name_folded",
-    "name_loose",
-    "name_bag",
-    "family_folded",
-    "given_folded",
-    "kana_full",
-    "kana_family",
-    "kana_given",
-    "birth_date",
-    "birth_ym",
-    "birth_md",
-    "birth_yd",
-    "town_lot",
-    "dwelling",
-    "phone",
-    "household_no",
-)
+from linkage.patterns import ALIAS_KINDS, COMPARED, patterns
 
 
 @dataclass(frozen=True)
@@ -151,44 +121,44 @@ def splink_settings(model: Model) -> dict[str, Any]:
     }
 
 
-def _prepared(evidence: Evidence, nodes: pl.Series | None) -> pl.DataFrame:
-    frame = evidence.mentions.select(
-        "node",
-        pl.when(pl.col("sex") != "").then(pl.col("sex")).alias("sex"),
-        "birth_year",
-        *COMPARED,
-    )
-    if nodes is not None:
-        frame = frame.filter(pl.col("node").is_in(nodes.implode()))
-    for kind in ALIAS_KINDS:
-        more = (
-            evidence.aliases.filter(pl.col("kind") == kind)
-            .group_by("node")
-            .agg(pl.col("token").alias(f"{kind}_more"))
-        )
-        frame = frame.join(more, on="node", how="left", maintain_order="left")
-    company = evidence.company.group_by("node").agg(pl.col("token").alias("company"))
-    return frame.join(company, on="node", how="left", maintain_order="left")
+class Scorer:
+    """Scores pairs; remembers what every pattern of agreement scored, as long as it lives."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        columns = {"bits": pl.Float64(), **dict.fromkeys(CONDITIONS, pl.Int8())}
+        self._known = pl.DataFrame(schema={"pattern": pl.UInt64(), **columns})
+
+    def score(self, evidence: Evidence, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Score pairs (a, b): adds bits, and per comparison the level reached (see ``level_names``)."""
+        found = patterns(evidence, pairs["a"].to_numpy(), pairs["b"].to_numpy())
+        order = np.argsort(found)
+        ordered = found[order]
+        first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
+        seen = pl.DataFrame({"pattern": ordered[first], "row": order[first]})
+        fresh = seen.join(self._known, on="pattern", how="anti")
+        if fresh.height:
+            scored = _splink_scores(evidence, pairs[fresh["row"]], self.model)
+            self._known = pl.concat([self._known, pl.concat([fresh.select("pattern"), scored], how="horizontal")])
+        scores = seen.join(self._known, on="pattern", how="left", maintain_order="left").drop("pattern", "row")
+        at = np.empty(len(order), np.int64)
+        at[order] = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(order))))
+        return pl.concat([pairs.select("a", "b"), scores[at]], how="horizontal")
 
 
-def score_pairs(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:
-    """Score candidate pairs: columns a, b, bits, and per comparison the level reached (see ``level_names``)."""
-    if not pairs.height:
-        return pl.DataFrame(
-            schema={"a": pl.Int64(), "b": pl.Int64(), "bits": pl.Float64(), **dict.fromkeys(CONDITIONS, pl.Int8())}
-        )
+def _splink_scores(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Let Splink score pairs, one row for each in their order."""
     import duckdb
     from splink import DuckDBAPI, Linker
 
     logging.getLogger("splink").setLevel(logging.ERROR)
-    nodes = pl.concat([pairs["a"], pairs["b"]]).unique()
-    mentions = _prepared(evidence, nodes if nodes.len() < evidence.mentions.height // 2 else None).to_arrow()
+    mentions = _prepared(evidence, pl.concat([pairs["a"], pairs["b"]]).unique())
     blocked = pairs.select(pl.lit("0").alias("match_key"), join_key_l="a", join_key_r="b").to_arrow()
     connection = duckdb.connect(":memory:", config={"temp_directory": "", "autoinstall_known_extensions": False})
     try:
         api = DuckDBAPI(connection)
         linker = Linker(
-            api.register(mentions, dataset_display_name="mentions"), splink_settings(model), log_level=None
+            api.register(mentions.to_arrow(), dataset_display_name="mentions"), splink_settings(model), log_level=None
         )
         linker.table_management.register_blocked_pairs_for_predict(
             api.register(blocked, dataset_display_name="blocked"),
@@ -200,8 +170,19 @@ def score_pairs(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.Dat
     finally:
         connection.close()
     assert isinstance(result, pl.DataFrame)  # noqa: S101  # a relation is a table
-    levels = [_level(result[f"mw_{name}"], model, name) for name in CONDITIONS]
-    return result.select("a", "b", "bits", *levels).sort("a", "b")
+    found = pairs.select("a", "b").join(result, on=["a", "b"], how="left", maintain_order="left")
+    return found.select("bits", *(_level(found[f"mw_{name}"], model, name) for name in CONDITIONS))
+
+
+def _prepared(evidence: Evidence, nodes: pl.Series) -> pl.DataFrame:
+    mine = pl.col("node").is_in(nodes.implode())
+    frame = evidence.mentions.filter(mine).select("node", "birth_year", *COMPARED)
+    further = evidence.aliases.filter(mine)
+    for kind in ALIAS_KINDS:
+        tokens = further.filter(pl.col("kind") == kind).group_by("node").agg(pl.col("token").alias(f"{kind}_more"))
+        frame = frame.join(tokens, on="node", how="left", maintain_order="left")
+    company = evidence.company.filter(mine).group_by("node").agg(pl.col("token").alias("company"))
+    return frame.join(company, on="node", how="left", maintain_order="left")
 
 
 def level_names(comparison: str) -> tuple[str, ...]:

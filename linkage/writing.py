@@ -4,37 +4,33 @@ Order makes a crash harmless: affected mentions are marked touched first, so the
 retired before their mentions move, and a reader of a retired id follows it.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
-from linkage.evidence import read_frame
 from linkage.identity import Renewal
+from linkage.reading import read_by
+from schemas.store import bulk_insert, delete_by
 from schemas.tables import household, lineage, link_edge, membership, person, person_mention, touched
 
-_ROWS = 2000
+_ROWS = 5000
 """Rows per transaction; far below a tenth of a second on SQLite."""
+_EVENT = ("run_id", "subject", "event", "old_id", "new_id")
+EDGE = ("a", "b", "kind", "weight", "outcome")
 
-Row = dict[str, Any]
 
-
-def chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def pieces(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Cut rows into pieces of one transaction."""
-    for start in range(0, len(rows), _ROWS):
-        yield rows[start : start + _ROWS]
+    return frame.iter_slices(_ROWS)
 
 
 def mark_touched(engine: Engine, mention_ids: pl.Series) -> None:
     """Add mentions to ``touched``; those already there stay."""
-    with engine.connect() as connection:
-        there = read_frame(connection, select(touched.c.mention_id))["mention_id"]
-    fresh = mention_ids.unique()
-    fresh = fresh.filter(~fresh.is_in(there.implode())).sort()
-    for rows in chunks([{"mention_id": value} for value in fresh.to_list()]):
+    for piece in pieces(mention_ids.unique().sort().to_frame()):
         with engine.begin() as connection:
-            connection.execute(insert(touched), rows)
+            bulk_insert(connection, touched, piece.rows(), ignore_duplicates=True)
 
 
 def next_person_id(connection: Connection) -> int:
@@ -44,114 +40,124 @@ def next_person_id(connection: Connection) -> int:
 
 def write_persons(engine: Engine, run_id: str, renewal: Renewal) -> None:
     """Apply a renewal: retire, mint, move, with the lineage of each in the same transaction."""
-    event = {"run_id": run_id, "subject": "person", "old_id": None, "new_id": None}
-    retire = update(person).where(person.c.person_id == bindparam("old")).values(retired_to=bindparam("new"))
-    for rows in chunks(renewal.retired.to_dicts()):
+    events = _Lineage(run_id, "person")
+    retire = update(person).where(person.c.person_id == bindparam("old_id")).values(retired_to=bindparam("to"))
+    for piece in pieces(renewal.retired):
         with engine.begin() as connection:
-            connection.execute(retire, [{"old": row["old_id"], "new": row["new_id"]} for row in rows])
-            connection.execute(
-                insert(lineage),
-                [
-                    {**event, "event": "retire", "old_id": row["old_id"], "new_id": row["new_id"] or None}
-                    for row in rows
-                ],
-            )
-    for rows in chunks(renewal.survived.to_frame("kept").to_dicts()):
+            connection.execute(retire, piece.select("old_id", to="new_id").to_dicts())
+            events.retire(connection, piece)
+    for piece in pieces(renewal.survived.to_frame("kept")):
         with engine.begin() as connection:
-            connection.execute(
-                insert(lineage),
-                [{**event, "event": "survive", "old_id": row["kept"], "new_id": row["kept"]} for row in rows],
-            )
+            events.survive(connection, piece["kept"])
     move = (
         update(person_mention)
         .where(person_mention.c.mention_id == bindparam("mention"))
         .values(person_id=bindparam("person"))
     )
-    fresh = set(renewal.minted.to_list())
-    for rows in chunks(renewal.moves.to_dicts()):
-        minted = sorted({row["person_id"] for row in rows} & fresh)
-        fresh.difference_update(minted)
-        first = [{"mention_id": row["mention_id"], "person_id": row["person_id"]} for row in rows if not row["held"]]
-        again = [{"mention": row["mention_id"], "person": row["person_id"]} for row in rows if row["held"]]
+    unborn = renewal.minted
+    for piece in pieces(renewal.moves):
+        minted = unborn.filter(unborn <= piece["person_id"].max())
+        unborn = unborn.slice(minted.len())
+        again = piece.filter("held").select(mention="mention_id", person="person_id").to_dicts()
         with engine.begin() as connection:
-            if minted:
-                connection.execute(insert(person), [{"person_id": value} for value in minted])
-                connection.execute(insert(lineage), [{**event, "event": "mint", "new_id": value} for value in minted])
-            if first:
-                connection.execute(insert(person_mention), first)
+            bulk_insert(connection, person, minted.to_frame().rows(), ("person_id",))
+            events.mint(connection, minted)
+            first = piece.filter(~pl.col("held"))
+            bulk_insert(connection, person_mention, first.select("mention_id", "person_id").rows())
             if again:
                 connection.execute(move, again)
-    drop = delete(person_mention).where(person_mention.c.mention_id == bindparam("mention"))
-    for rows in chunks([{"mention": value} for value in renewal.gone.to_list()]):
+    for piece in pieces(renewal.gone.to_frame()):
         with engine.begin() as connection:
-            connection.execute(drop, rows)
+            delete_by(connection, person_mention, "mention_id", piece.to_series().to_list())
 
 
-def write_edges(engine: Engine, edges: pl.DataFrame, scope: pl.Series, dead: pl.Series) -> None:
-    """Replace the kept pairs of the mentions in scope. ``edges``: a, b, kind, weight, outcome, by mention id."""
+class _Lineage:
+    """The events of one run about persons or households."""
+
+    def __init__(self, run_id: str, subject: str) -> None:
+        self._told = {"run_id": pl.lit(run_id), "subject": pl.lit(subject)}
+
+    def retire(self, connection: Connection, ids: pl.DataFrame) -> None:
+        """``ids``: old_id, new_id; 0 is nobody."""
+        successor = pl.when(pl.col("new_id") != 0).then("new_id")
+        self._tell(connection, "retire", ids.with_columns(new_id=successor))
+
+    def survive(self, connection: Connection, ids: pl.Series) -> None:
+        """Tell that ids stay although what they hold has changed."""
+        self._tell(connection, "survive", pl.DataFrame({"old_id": ids, "new_id": ids}))
+
+    def mint(self, connection: Connection, ids: pl.Series) -> None:
+        """Tell of new ids, the first and the last of them: all between are new."""
+        if ids.len():
+            self._tell(connection, "mint", pl.DataFrame({"old_id": [ids[0]], "new_id": [ids[-1]]}))
+
+    def _tell(self, connection: Connection, event: str, ids: pl.DataFrame) -> None:
+        rows = ids.with_columns(event=pl.lit(event), **self._told).select(_EVENT).rows()
+        bulk_insert(connection, lineage, rows, _EVENT)
+
+
+def write_edges(engine: Engine, edges: pl.DataFrame, near: pl.Series | None) -> None:
+    """Replace the kept pairs of some mentions (None: all). ``edges``: a, b, kind, weight, outcome, by mention id."""
+    query = select(*(link_edge.c[name] for name in EDGE))
     with engine.connect() as connection:
-        there = read_frame(
-            connection,
-            select(link_edge.c.a, link_edge.c.b, link_edge.c.kind, link_edge.c.weight, link_edge.c.outcome),
-        )
-    near = pl.concat([scope, dead]).implode()
-    mine = there.filter(pl.col("a").is_in(near) | pl.col("b").is_in(near))
-    keys = ["a", "b", "kind", "weight", "outcome"]
+        there = read_by(connection, query, link_edge.c.a, near)
+        if near is not None:
+            across = read_by(connection, query.where(link_edge.c.outcome != "linked"), link_edge.c.b, near)
+            there = pl.concat([there, across]).unique()
+    edges = edges.select(EDGE)
+    stale = there.join(edges, on=EDGE, how="anti")
     remove = delete(link_edge).where(link_edge.c.a == bindparam("left"), link_edge.c.b == bindparam("right"))
-    stale = mine.join(edges, on=keys, how="anti").select(left="a", right="b").to_dicts()
-    for rows in chunks(stale):
+    for piece in pieces(stale.select(left="a", right="b")):
         with engine.begin() as connection:
-            connection.execute(remove, rows)
-    for rows in chunks(edges.join(mine, on=keys, how="anti").select(keys).to_dicts()):
+            connection.execute(remove, piece.to_dicts())
+    for piece in pieces(edges.join(there, on=EDGE, how="anti").sort("a", "b")):
         with engine.begin() as connection:
-            connection.execute(insert(link_edge), rows)
+            bulk_insert(connection, link_edge, piece.rows(), EDGE)
 
 
-def write_households(
-    engine: Engine, run_id: str, *, retired: pl.DataFrame, minted: pl.DataFrame, add: pl.DataFrame, drop: pl.DataFrame
-) -> None:
+@dataclass(frozen=True)
+class HouseholdChange:
+    """What a run changes of households."""
+
+    retired: pl.DataFrame
+    """old_id, new_id."""
+    minted: pl.DataFrame
+    """household_id, kind."""
+    add: pl.DataFrame
+    """Memberships."""
+    drop: pl.DataFrame
+
+
+def write_households(engine: Engine, run_id: str, change: HouseholdChange) -> None:
     """Retire and mint households and replace changed memberships.
 
-    ``minted``: household_id, kind; ``add`` and ``drop``: membership rows. A membership that changes is dropped and
-    added in one transaction.
+    A membership that changes is dropped and added in one transaction.
     """
-    event = {"run_id": run_id, "subject": "household", "old_id": None, "new_id": None}
-    retire = update(household).where(household.c.household_id == bindparam("old")).values(retired_to=bindparam("new"))
-    for rows in chunks(retired.to_dicts()):
+    events = _Lineage(run_id, "household")
+    retire = (
+        update(household).where(household.c.household_id == bindparam("old_id")).values(retired_to=bindparam("to"))
+    )
+    for piece in pieces(change.retired):
         with engine.begin() as connection:
-            connection.execute(retire, [{"old": row["old_id"], "new": row["new_id"]} for row in rows])
-            connection.execute(
-                insert(lineage),
-                [
-                    {**event, "event": "retire", "old_id": row["old_id"], "new_id": row["new_id"] or None}
-                    for row in rows
-                ],
-            )
+            connection.execute(retire, piece.select("old_id", to="new_id").to_dicts())
+            events.retire(connection, piece)
     keys = ["household_id", "person_id"]
     remove = delete(membership).where(
-        membership.c.household_id == bindparam("of_household"), membership.c.person_id == bindparam("of_person")
+        membership.c.household_id == bindparam("household"), membership.c.person_id == bindparam("person")
     )
-    replaced = drop.select(keys).join(add.select(keys), on=keys, how="semi")
-    for rows in chunks(
-        drop.join(replaced, on=keys, how="anti").select(of_household=keys[0], of_person=keys[1]).to_dicts()
-    ):
+    named = {"household": keys[0], "person": keys[1]}
+    for piece in pieces(change.drop.join(change.add, on=keys, how="anti").select(**named)):
         with engine.begin() as connection:
-            connection.execute(remove, rows)
-    kinds = dict(minted.iter_rows())
-    before = set(replaced.iter_rows())
-    for rows in chunks(add.sort(keys).to_dicts()):
-        fresh = sorted({row["household_id"] for row in rows} & kinds.keys())
-        again = [
-            {"of_household": row["household_id"], "of_person": row["person_id"]}
-            for row in rows
-            if (row["household_id"], row["person_id"]) in before
-        ]
+            connection.execute(remove, piece.to_dicts())
+    unborn = change.minted.sort("household_id")
+    replaced = change.drop.select(keys)
+    for piece in pieces(change.add.sort(keys)):
+        born = unborn.filter(pl.col("household_id") <= piece["household_id"].max())
+        unborn = unborn.slice(born.height)
+        again = piece.join(replaced, on=keys, how="semi").select(**named).to_dicts()
         with engine.begin() as connection:
-            if fresh:
-                connection.execute(
-                    insert(household), [{"household_id": one, "kind": kinds.pop(one)} for one in fresh]
-                )
-                connection.execute(insert(lineage), [{**event, "event": "mint", "new_id": one} for one in fresh])
+            bulk_insert(connection, household, born.rows(), ("household_id", "kind"))
+            events.mint(connection, born["household_id"])
             if again:
                 connection.execute(remove, again)
-            connection.execute(insert(membership), list(rows))
+            bulk_insert(connection, membership, piece.rows(), piece.columns)

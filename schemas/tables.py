@@ -318,9 +318,21 @@ touched = Table(  # mentions that changed since the last publication
     Column("mention_id", Id, primary_key=True),
 )
 
+
+def _some(name: str, column: str, condition: str) -> Index:
+    """Index only the rows that meet a condition."""
+    return Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 # --- what was linked --------------------------------------------------------------------------------------
 
-person = Table("person", metadata, Column("person_id", Id, primary_key=True), Column("retired_to", BigInteger))
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", Id, primary_key=True),
+    Column("retired_to", BigInteger),
+    _some("ix_person_retired", "person_id", "retired_to IS NOT NULL"),
+)
 person_mention = Table(
     "person_mention",
     metadata,
@@ -336,6 +348,14 @@ link_edge = Table(
     Column("kind", String, nullable=False),  # strong | scored
     Column("weight", Integer, nullable=False),  # thousandths of a bit
     Column("outcome", String, nullable=False),  # linked | review | refused
+    _some("ix_link_edge_apart", "b", "outcome <> 'linked'"),
+)
+posting = Table(  # which persons hold a joint key (linkage/postings.py)
+    "posting",
+    metadata,
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("entries", LargeBinary, nullable=False),
 )
 household = Table(
     "household",
@@ -383,8 +403,7 @@ def _row_id() -> Column[object]:
 
 def _ended(view: str) -> Index:
     """Index only the rows that a later generation ended: the sweep looks for them, readers never do."""
-    ended = text(f"g_to < {GENERATION_OPEN}")
-    return Index(f"ix_{view}_ended", "g_to", sqlite_where=ended, postgresql_where=ended)
+    return _some(f"ix_{view}_ended", "g_to", f"g_to < {GENERATION_OPEN}")
 
 
 view_mention = Table(

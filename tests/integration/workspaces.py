@@ -125,7 +125,7 @@ def plain_sync(
 # --- state ------------------------------------------------------------------------------------------------
 
 State = dict[str, list[Any]]
-NOT_STATE = {"run", "lease", "setting", "outbox", "act", "log_head", "lineage", "pseudonym", "data_key"}
+NOT_STATE = {"run", "lease", "setting", "outbox", "act", "log_head", "lineage", "pseudonym", "data_key", "posting"}
 """The run ledger, the log, and what tells how ids came to be; data keys are compared by what they open."""
 LEFT_OUT = {
     "delivery": {"delivery_id", "run_id", "accepted", "unchanged", "quarantined"},

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from linkage import neighbours
 from linkage.keys import mention_keys
 from schemas.drafts import MentionDraft
 from schemas.store import create_tables, open_store
@@ -80,8 +81,11 @@ class Town:
                 row = {"source_id": source, "key_token": reference[1], "as_of": "2026-11-01", "digest": 0}
                 result = conn.execute(insert(source_record), {**row, "delivery_id": 1, "line": 1})
                 record_id = self.records[source, key] = result.inserted_primary_key[0]
+            else:
+                self._clear(conn, record_id, drafts)
             ids = [self._mention(conn, source, record_id, one) for one in drafts]
-            for number, (index, fields) in enumerate(facts):
+            for number, (index, given) in enumerate(facts):
+                fields = dict(given)
                 other = fields.pop("other", None)
                 row = {"record_id": record_id, "mention_id": ids[index], "seq": number, "programme": "register"}
                 row |= {"category": "membership", "other_mention_id": None if other is None else ids[other]}
@@ -95,6 +99,24 @@ class Town:
                         insert(protection_party), {"protection_id": order, "mention_id": mention_id, "part": part}
                     )
         return ids
+
+    def _clear(self, conn, record_id, drafts):
+        """A record landed again: what it said before goes, and whom it names no more."""
+        conn.execute(update(source_record).where(source_record.c.record_id == record_id).values(deleted=0))
+        conn.execute(delete(fact).where(fact.c.record_id == record_id))
+        orders = select(protection.c.protection_id).where(protection.c.record_id == record_id)
+        conn.execute(delete(protection_party).where(protection_party.c.protection_id.in_(orders)))
+        conn.execute(delete(protection).where(protection.c.record_id == record_id))
+        places = {(one.role.value, one.seq) for one in drafts}
+        for row in conn.execute(select(mention).where(mention.c.record_id == record_id)).all():
+            if (row.role, row.seq) not in places:
+                conn.execute(delete(mention).where(mention.c.mention_id == row.mention_id))
+                self._touch(conn, row.mention_id)
+
+    @staticmethod
+    def _touch(conn, mention_id):
+        if not conn.execute(select(touched.c.mention_id).where(touched.c.mention_id == mention_id)).first():
+            conn.execute(insert(touched), {"mention_id": mention_id})
 
     def _mention(self, conn, source, record_id, one):
         found = conn.execute(
@@ -118,20 +140,24 @@ class Town:
         for _, kind, issuer, value, start, end in keys.identifiers:
             row = {"version_id": version, "kind": kind, "issuer": issuer, "valid_from": start, "valid_to": end}
             conn.execute(insert(mention_identifier), {**row, "token": token(kind, f"{issuer}/{value}")})
-        if not conn.execute(select(touched.c.mention_id).where(touched.c.mention_id == found)).first():
-            conn.execute(insert(touched), {"mention_id": found})
+        self._touch(conn, found)
         return found
 
     def remove(self, source, key):
-        """The source's own delete flag."""
+        """The source's own delete flag; whatever changes a mention marks it touched."""
         record_id = self.records[source, key]
         with self.engine.begin() as conn:
             conn.execute(update(source_record).where(source_record.c.record_id == record_id).values(deleted=1))
+            ids = conn.execute(select(mention.c.mention_id).where(mention.c.record_id == record_id)).scalars().all()
+            for one in ids:
+                self._touch(conn, one)
 
     def publish(self):
-        """Publication takes what was touched."""
+        """Publication takes what was touched, and with it the versions nobody shows any more."""
         with self.engine.begin() as conn:
             conn.execute(delete(touched))
+            old = mention_version.c.version_id.not_in(select(mention.c.version_id))
+            conn.execute(delete(mention_version).where(old))
 
     def person(self, mention_id):
         with self.engine.connect() as conn:
@@ -149,6 +175,12 @@ class Town:
         for mention_id, person_id in self.persons().items():
             groups.setdefault(person_id, set()).add(mention_id)
         return {frozenset(group) for group in groups.values()}
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch):
+    """Every run but the first looks at a neighbourhood, however small the town."""
+    monkeypatch.setattr(neighbours, "FULL_SHARE", 10)
 
 
 @pytest.fixture
