@@ -165,10 +165,10 @@ class Builder:
             ]
         for kind, numbers in _by_kind(keys.identifiers).items():
             tokens = mint(kind, [f"{issuer}/{value}" for _, issuer, value, _, _ in numbers])
-            out.identifiers += [
+            out.identifiers += dict.fromkeys(
                 (versions[number], kind, issuer, token, valid_from, valid_to)
                 for (number, issuer, _, valid_from, valid_to), token in zip(numbers, tokens, strict=True)
-            ]
+            )
 
     def _sealed(
         self, mentions: list[MentionDraft], places: list[_Place]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Engine, Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.rows import Prepared, Row
@@ -74,13 +74,22 @@ def write(engine: Engine, found: Prepared) -> None:
         bulk_insert(conn, protection, found.protections)
         bulk_insert(conn, protection_party, found.parties)
         bulk_insert(conn, protection_clearance, found.clearances)
-        touch(conn, [*(row[0] for row in found.mentions), *found.vanished], fresh=not found.replaced)
+        if found.replaced:
+            touch(conn, [*(row[0] for row in found.mentions), *found.vanished])
+        elif found.mentions:
+            _touch_fresh(conn, found.mentions[0][0], found.mentions[-1][0])
         quarantine_rows(conn, found.quarantine)
 
 
-def touch(conn: Connection, mention_ids: Sequence[int], *, fresh: bool = False) -> None:
-    """Mark mentions as changed since the last publication; ``fresh`` ones cannot stand there yet."""
-    bulk_insert(conn, touched, [(mention_id,) for mention_id in mention_ids], ignore_duplicates=not fresh)
+def touch(conn: Connection, mention_ids: Sequence[int]) -> None:
+    """Mark mentions as changed since the last publication."""
+    bulk_insert(conn, touched, [(mention_id,) for mention_id in mention_ids], ignore_duplicates=True)
+
+
+def _touch_fresh(conn: Connection, first: int, last: int) -> None:
+    """Mark the mentions of a batch that holds new ones only: they are all there are in its range of ids."""
+    fresh = select(mention.c.mention_id).where(mention.c.mention_id.between(first, last))
+    conn.execute(insert(touched).from_select(["mention_id"], fresh))
 
 
 def touch_records(conn: Connection, record_ids: Sequence[int]) -> None:
@@ -107,8 +116,7 @@ def quarantine_rows(conn: Connection, rows: Sequence[Row]) -> None:
     """Keep refused rows of a delivery sealed; the same row waits once and names the newest delivery it came with."""
     if not rows:
         return
-    insert = sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert
-    made = insert(quarantine)
+    made = (sqlite.insert if conn.dialect.name == "sqlite" else postgresql.insert)(quarantine)
     named = _named_by_newer(conn, rows)
     values = [dict(zip(QUARANTINE, row, strict=True)) for row in rows if row[ROW_TOKEN] not in named]
     if not values:
