@@ -24,7 +24,7 @@ from privacy.policy import CATEGORIES, Decisions, Policy, Reader, SeenMention, d
 from privacy.pseudonyms import PseudonymDomain
 from privacy.tokens import TokenMinter
 from schemas.errors import MusubiError
-from schemas.tables import link_edge, mention, person_mention, source_record
+from schemas.tables import link_edge, mention, person_mention, record_key
 from schemas.vocabulary import MentionRole
 
 if TYPE_CHECKING:
@@ -165,8 +165,8 @@ class Review:
         token = record_token(TokenMinter(self._site.keyring), source, head)
         query = (
             select(mention.c.mention_id, mention.c.role, mention.c.seq)
-            .join(source_record, source_record.c.record_id == mention.c.record_id)
-            .where(source_record.c.source_id == source, source_record.c.key_token == token)
+            .join(record_key, record_key.c.record_id == mention.c.record_id)
+            .where(record_key.c.key_token == token)
         )
         found = conn.execute(query).all()
         meant: list[int] = [

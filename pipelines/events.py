@@ -34,7 +34,7 @@ from privacy.sealing import Sealer, new_data_key, open_sealed
 from schemas.drafts import RecordDraft
 from schemas.errors import RecordRejected
 from schemas.store import bulk_insert, chunks, delete_by
-from schemas.tables import mention, mention_version, source_event, source_record
+from schemas.tables import mention, mention_version, record_key, source_event, source_record
 
 if TYPE_CHECKING:
     from pipelines.landing import Landed
@@ -233,9 +233,9 @@ def _rebuild(
             standing = {
                 token: (record_id, digest)
                 for token, record_id, digest in conn.execute(
-                    select(source_record.c.key_token, source_record.c.record_id, source_record.c.digest).where(
-                        source_record.c.source_id == context.source_id, source_record.c.key_token.in_(part)
-                    )
+                    select(record_key.c.key_token, record_key.c.record_id, source_record.c.digest)
+                    .join(source_record, source_record.c.record_id == record_key.c.record_id)
+                    .where(record_key.c.key_token.in_(part))
                 )
             }
             known: dict[int, Known] = known_records(conn, [record_id for record_id, _ in standing.values()])

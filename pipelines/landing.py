@@ -31,7 +31,7 @@ from pipelines.runs import instant
 from pipelines.site import Site
 from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes, split_scopes
 from pipelines.workers import Workers
-from pipelines.writing import Wrote, next_free, touch_records, write
+from pipelines.writing import FreshKeys, Wrote, complete_keys, next_free, touch_records, write
 from schemas.store import chunks
 from schemas.tables import data_key, delivery, mention, mention_version, quarantine, source_record
 
@@ -84,7 +84,9 @@ def land(
     if out.hold is not None:
         out.delivered = out.held = _rows(found)
         return _held(site, found, run_id, out)
-    delivery_id = _begin(site, found, run_id)
+    delivery_id, killed = _begin(site, found, run_id)
+    if killed:
+        complete_keys(site.bulk, found.source_id)
     context = _context(site, found, run_id, delivery_id)
     if found.mode == "events":
         land_events(site, workers, found, context, out, tell, wrote)
@@ -104,8 +106,11 @@ def _rows(found: Delivery) -> int:
     return sum(len(batch.rows) + len(batch.faults) for batch in found.raw_batches(BATCH))
 
 
-def _begin(site: Site, found: Delivery, run_id: str) -> int:
-    """Mark a delivery as landing and give its id; a killed or held one of the same content is taken up again."""
+def _begin(site: Site, found: Delivery, run_id: str) -> tuple[int, bool]:
+    """Mark a delivery as landing and give its id; a killed or held one of the same content is taken up again.
+
+    Tells, too, whether the landing of any delivery of this source was killed before.
+    """
     values = {
         "name": found.name,
         "as_of": found.as_of,
@@ -118,19 +123,21 @@ def _begin(site: Site, found: Delivery, run_id: str) -> int:
     }
     same = (delivery.c.source_id == found.source_id) & (delivery.c.content_hash == found.content_hash)
     with site.bulk.begin() as conn:
+        of_source = delivery.c.source_id == found.source_id
+        killed = conn.execute(select(delivery.c.delivery_id).where(of_source, delivery.c.status == "landing")).first()
         known = conn.execute(select(delivery.c.delivery_id).where(same)).scalar_one_or_none()
         if known is not None:
             conn.execute(update(delivery).where(same).values(values))
-            return int(known)
+            return int(known), killed is not None
         made = conn.execute(
             insert(delivery).values(source_id=found.source_id, content_hash=found.content_hash, **values)
         )
-        return int(made.inserted_primary_key[0])  # type: ignore[index]  # a single-column key
+        return int(made.inserted_primary_key[0]), killed is not None  # type: ignore[index]  # a single-column key
 
 
 def _held(site: Site, found: Delivery, run_id: str, out: Landed) -> Landed:
     """Write down why a delivery is held; its rows stay at their source."""
-    delivery_id = _begin(site, found, run_id)
+    delivery_id, _ = _begin(site, found, run_id)
     reason = f"{out.hold.code}: {out.hold.detail}" if out.hold else ""
     with site.bulk.begin() as conn:
         conn.execute(
@@ -200,12 +207,15 @@ def _apply(
     out.delivered = chosen.passed_over
     fresh = chosen.mapped is None
     first = _First() if fresh else None
+    keys = FreshKeys() if fresh else None
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
-        write(site.bulk, made)
+        write(site.bulk, made, keys)
         wrote(made)
         _count(out, made)
         tell(out.delivered)
+    if keys:
+        keys.store(site.bulk)
     if first and (first.clashing or first.repeated):
         out.accepted += first.repeated
         out.unchanged += first.repeated

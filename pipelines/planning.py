@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from pipelines.rows import Context, Scan
 from schemas.store import chunks
-from schemas.tables import source_record
+from schemas.tables import record_key, source_record
 
 DUPLICATE = "duplicate-key"
 FEW = 4
@@ -132,7 +132,8 @@ def _index(conn: Connection, context: Context, rows: pl.DataFrame) -> pl.DataFra
     tokens = rows["token"].unique()
     known = 0 if context.snapshot else _count(conn, context.source_id)
     if not context.snapshot and tokens.len() * FEW < known:
-        parts = [_read(conn, query.where(record.key_token.in_(part))) for part in chunks(tokens.to_list())]
+        named = query.join(record_key, record_key.c.record_id == record.record_id)
+        parts = [_read(conn, named.where(record_key.c.key_token.in_(part))) for part in chunks(tokens.to_list())]
         index = pl.concat(parts) if parts else pl.DataFrame(schema=INDEX)
     else:
         index = _read(conn, query)

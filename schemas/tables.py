@@ -133,7 +133,13 @@ source_record = Table(
     Column("deleted", SmallInteger, nullable=False, server_default="0"),
     Column("delivery_id", BigInteger, nullable=False),
     Column("line", Integer, nullable=False),
-    UniqueConstraint("source_id", "key_token"),
+    Index("ix_source_record_source", "source_id"),
+)
+record_key = Table(  # finds a record by its keyed key; of a source's first delivery it is filled at its end, in order
+    "record_key",
+    metadata,
+    Column("key_token", Id, primary_key=True, autoincrement=False),
+    Column("record_id", BigInteger, nullable=False),
 )
 source_event = Table(
     "source_event",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from linkage.resolve import Linkage
 from pipelines import work
 from pipelines.sync import sync
 from pipelines.work import StepFailed
@@ -80,8 +81,8 @@ def test_nothing_stands_in_clear_after_a_sync_and_none_of_it_after_a_failure(
         assert report.exit_code == 3
         assert list((place.root / "var").glob("*.db-wal"))
         assert traces([place.root], needles) == []
-        for step in ("link", "resolve_households", "publish", "land"):
-            monkeypatch.setattr(work, step, explode)
+        for room, step in ((Linkage, "persons"), (Linkage, "households"), (work, "publish"), (work, "land")):
+            monkeypatch.setattr(room, step, explode)
         (place.systems / "hospital" / "MSW_20261102.csv").write_bytes(
             next((place.systems / "hospital").glob("*.csv")).read_bytes()
         )

@@ -361,7 +361,17 @@ def upgrade() -> None:
         sa.Column("delivery_id", sa.BigInteger(), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("record_id"),
-        sa.UniqueConstraint("source_id", "key_token"),
+    )
+    with op.batch_alter_table("source_record", schema=None) as batch_op:
+        batch_op.create_index("ix_source_record_source", ["source_id"], unique=False)
+
+    op.create_table(
+        "record_key",
+        sa.Column(
+            "key_token", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("record_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key_token"),
     )
     op.create_table(
         "touched",
@@ -548,6 +558,10 @@ def downgrade() -> None:
 
     op.drop_table("view_fact")
     op.drop_table("touched")
+    op.drop_table("record_key")
+    with op.batch_alter_table("source_record", schema=None) as batch_op:
+        batch_op.drop_index("ix_source_record_source")
+
     op.drop_table("source_record")
     op.drop_table("source_event")
     op.drop_table("source")
