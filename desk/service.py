@@ -37,10 +37,8 @@ from privacy.policy import (
     Policy,
     Reader,
     SeenMember,
-    Standing,
     decide,
     searchable,
-    standing_orders,
     visible_facts,
     visible_members,
     visible_mentions,
@@ -110,13 +108,12 @@ class Service:
     ) -> Results:
         reader = self._at_decision(conn, reader)
         hits = rows.met_clues(conn, generation, clues)
-        standing = standing_orders(conn, generation, reader.agency_id, reader.role)
-        met = searchable(conn, self._policy, reader, generation, hits.keys(), hits, standing=standing)
+        met = searchable(conn, self._policy, reader, generation, hits.keys(), hits)
         domain = PseudonymDomain(self._keyring, reader.agency_id)
         refs = dict(zip(met, domain.outward_all(PERSON, met), strict=True))
         ranked = sorted(met, key=lambda person: (-len(_clues_met(met[person])), refs[person]))
         listed = ranked[:SHOWN]
-        decided = self._decide(conn, reader, generation, {person: met[person] for person in listed}, standing)
+        decided = self._decide(conn, reader, generation, {person: met[person] for person in listed})
         subjects = [subject for part in decided for subject in self._subjects(conn, part, refs)]
         setting = self._setting(conn, subjects, rows.sources_of(conn, generation))
         place = {person: number for number, person in enumerate(listed)}
@@ -183,19 +180,14 @@ class Service:
         return replace(reader, instant=datetime.fromisoformat(decision_instant(conn, reader.instant)))
 
     def _decide(
-        self,
-        conn: Connection,
-        reader: Reader,
-        generation: int,
-        found: Mapping[int, frozenset[str]],
-        standing: Standing | None = None,
+        self, conn: Connection, reader: Reader, generation: int, found: Mapping[int, frozenset[str]]
     ) -> list[Decisions]:
         """Decide persons by how many attributes they were found by, one batch for each number."""
         batches: dict[int, list[int]] = {}
         for person_id, kinds in found.items():
             batches.setdefault(self._policy.attributes(kinds), []).append(person_id)
         return [
-            decide(conn, self._policy, reader, generation, batch, attributes, standing=standing)
+            decide(conn, self._policy, reader, generation, batch, attributes)
             for attributes, batch in sorted(batches.items())
         ]
 

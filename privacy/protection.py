@@ -15,6 +15,9 @@ from sqlalchemy import Connection
 
 from privacy.batches import bind_ids, id_set, live, prepared
 
+FEW = 50
+"""Persons up to which a batch reads only the orders near it: a reading costs the same in a large city."""
+
 
 @dataclass(slots=True)
 class Order:
@@ -28,7 +31,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Shield:
-    """What orders hide from one reader in one generation, for one batch of persons.
+    """What orders hide from one reader in one generation, for one batch of persons (and perhaps for others).
 
     ``guarded``: protected persons the reader is not cleared for. ``dangerous``: household id -> guarded persons who
     are absent in it. ``quiet``: persons whose free text goes to its authoring agency only (guarded persons,
@@ -42,67 +45,88 @@ class Shield:
     vanished: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Every standing order as it concerns one reader; read once for all batches of a reading."""
-
-    orders: tuple[Order, ...] = ()
-    guarded: frozenset[int] = frozenset()
-    opponents: frozenset[int] = frozenset()
-    groups: dict[int, set[int]] = field(default_factory=dict)
-    """Guarded person -> those protected in one order with her."""
-    foes: dict[int, set[int]] = field(default_factory=dict)
-    """Opponent -> the guarded persons to be kept from him or her."""
-
-
 def raise_shield(
     conn: Connection,
     generation: int,
     person_ids: Collection[int],
-    standing: Standing,
     *,
+    agency_id: str,
+    role: str,
     principal_roles: Collection[str],
     programme: str,
 ) -> Shield:
-    """Tell what standing orders hide of ``person_ids``; at most three statements.
+    """Resolve standing orders and what they hide of ``person_ids``; six statements, or one where no order is near.
 
     ``programme`` is the programme of the protection feed itself, whose records nobody uncleared may see.
     """
-    if not standing.orders:
+    near = orders_near(conn, generation, person_ids) if len(person_ids) <= FEW else None
+    orders = [] if near == [] else standing_orders(conn, generation, agency_id, role, near)
+    if not orders:
         return Shield()
-    dangerous, quiet = _dangerous_households(conn, generation, person_ids, standing)
-    vanished = _vanished_mentions(
-        conn, generation, person_ids, standing, principal_roles=principal_roles, programme=programme
+    guarded = frozenset(person for order in orders if not order.cleared for person in order.group)
+    dangerous, quiet = _dangerous_households(conn, generation, orders)
+    vanished = _vanished_mentions(conn, generation, orders, principal_roles=principal_roles, programme=programme)
+    return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished)
+
+
+def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) -> list[int]:
+    """Return the orders that can hide anything of these persons, and perhaps some that cannot.
+
+    An order reaches a person by a record that holds them both or by a household they ever shared, and as far as
+    those who ever lived with one who ever lived with its group: an unknown opponent is whoever did, and free text
+    about whoever lived with an opponent may tell of her. So its group or its opponent is found two households on
+    from whoever stands in a record with one of these persons.
+    """
+    rows = conn.execute(
+        prepared(f"""
+        WITH fellow AS (
+            SELECT s.id AS person_id FROM {id_set(conn, "ids")} s
+            UNION
+            SELECT w.person_id FROM {id_set(conn, "ids")} s
+            JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
+            JOIN mention n ON n.record_id = m.record_id
+            JOIN view_mention w ON w.mention_id = n.mention_id AND {live("w")}
+        ), mate AS (
+            SELECT person_id FROM fellow
+            UNION
+            SELECT o.person_id FROM fellow f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
+            JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
+        ), near AS (
+            SELECT person_id FROM mate
+            UNION
+            SELECT o.person_id FROM mate f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
+            JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
+        ), theirs AS (
+            SELECT v.mention_id FROM near JOIN view_mention v ON v.person_id = near.person_id AND {live("v")}
+            UNION
+            SELECT p.mention_id FROM near JOIN person_mention p ON p.person_id = near.person_id
+        )
+        SELECT protection_id FROM protection WHERE lifted = 0 AND mention_id IN (SELECT mention_id FROM theirs)
+        UNION
+        SELECT protection_id FROM protection_party WHERE mention_id IN (SELECT mention_id FROM theirs)
+        """),
+        {"ids": bind_ids(person_ids), "g": generation},
     )
-    return Shield(standing.guarded, dangerous, frozenset(quiet | standing.guarded), vanished)
+    return sorted(rows.scalars())
 
 
-def standing_orders(conn: Connection, generation: int, agency_id: str, role: str) -> Standing:
-    """Return every order that no person has lifted, with the persons it protects and those it protects them from.
+def standing_orders(
+    conn: Connection, generation: int, agency_id: str, role: str, near: Collection[int] | None = None
+) -> list[Order]:
+    """Return the orders that no person has lifted, with the persons they protect and those they protect them from.
 
     A mention belongs to its person of this generation and to its person of the newest linkage, whichever protects.
+    ``near`` (order ids) leaves out all others.
     """
-    orders = _orders(conn, generation, agency_id, role)
-    groups: defaultdict[int, set[int]] = defaultdict(set)
-    foes: defaultdict[int, set[int]] = defaultdict(set)
-    for order in orders:
-        if not order.cleared:
-            for person in order.group:
-                groups[person] |= order.group
-            for person in order.opponents:
-                foes[person] |= order.group
-    opponents = frozenset(person for order in orders for person in order.opponents)
-    return Standing(tuple(orders), frozenset(groups), opponents, dict(groups), dict(foes))
-
-
-def _orders(conn: Connection, generation: int, agency_id: str, role: str) -> list[Order]:
+    only = "" if near is None else f"AND p.protection_id IN (SELECT id FROM {id_set(conn, 'near')} x)"
     rows = conn.execute(
         prepared(f"""
         WITH party AS (
-            SELECT protection_id, mention_id, 'self' AS part, opponent_known FROM protection WHERE lifted = 0
+            SELECT p.protection_id, p.mention_id, 'self' AS part, p.opponent_known
+            FROM protection p WHERE p.lifted = 0 {only}
             UNION ALL
             SELECT q.protection_id, q.mention_id, q.part, p.opponent_known
-            FROM protection_party q JOIN protection p ON p.protection_id = q.protection_id WHERE p.lifted = 0
+            FROM protection_party q JOIN protection p ON p.protection_id = q.protection_id WHERE p.lifted = 0 {only}
         )
         SELECT t.protection_id, t.part, t.opponent_known, w.person_id,
                (SELECT COUNT(*) FROM protection_clearance c
@@ -115,8 +139,8 @@ def _orders(conn: Connection, generation: int, agency_id: str, role: str) -> lis
             WHERE m.mention_id IN (SELECT mention_id FROM party)
         ) w ON w.mention_id = t.mention_id
         """),
-        {"g": generation, "agency": agency_id, "role": role},
-    ).all()
+        {"g": generation, "agency": agency_id, "role": role, **({} if near is None else {"near": bind_ids(near)})},
+    )
     orders: dict[int, Order] = {}
     for protection_id, part, opponent_known, person_id, cleared in rows:
         order = orders.setdefault(protection_id, Order(bool(cleared), bool(opponent_known)))
@@ -142,45 +166,42 @@ def _company(conn: Connection, generation: int, person_ids: Collection[int]) -> 
             JOIN view_member m ON m.household_id = b.household_id AND m.g_from <= :g
             """),
             {"ids": bind_ids(person_ids), "g": generation},
-        ).all():
+        ):
             company[person_id].add(other_id)
     return company
 
 
 def _dangerous_households(
-    conn: Connection, generation: int, person_ids: Collection[int], standing: Standing
-) -> tuple[dict[int, frozenset[int]], frozenset[int]]:
+    conn: Connection, generation: int, orders: list[Order]
+) -> tuple[dict[int, frozenset[int]], set[int]]:
+    """Find the households that ever contained an opponent: who is absent in them, and whose free text is quiet."""
+    opponents = {person for order in orders for person in order.opponents}
     members: defaultdict[int, set[int]] = defaultdict(set)
     for household_id, person_id in conn.execute(
         prepared(f"""
-        WITH touched AS (
-            SELECT DISTINCT b.household_id FROM {id_set(conn, "ids")} s
-            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
+        WITH theirs AS (
+            SELECT DISTINCT o.household_id FROM {id_set(conn, "opponents")} s
+            JOIN view_member o ON o.person_id = s.id AND o.g_from <= :g
         )
         SELECT DISTINCT m.household_id, m.person_id
-        FROM touched t JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
-        WHERE EXISTS (
-            SELECT 1 FROM view_member o WHERE o.household_id = t.household_id AND o.g_from <= :g
-              AND o.person_id IN (SELECT id FROM {id_set(conn, "opponents")} x)
-        )
+        FROM theirs t JOIN view_member m ON m.household_id = t.household_id AND m.g_from <= :g
         """),
-        {"ids": bind_ids(person_ids), "opponents": bind_ids(standing.opponents), "g": generation},
+        {"opponents": bind_ids(opponents), "g": generation},
     ):
         members[household_id].add(person_id)
     dangerous: defaultdict[int, set[int]] = defaultdict(set)
     for household_id, persons in members.items():
-        for order in standing.orders:
+        for order in orders:
             if not (order.cleared or persons.isdisjoint(order.group) or persons.isdisjoint(order.opponents)):
                 dangerous[household_id] |= order.group
-    quiet = standing.opponents.union(*members.values())
+    quiet = opponents.union(*members.values())
     return {household: frozenset(persons) for household, persons in dangerous.items()}, quiet
 
 
 def _vanished_mentions(
     conn: Connection,
     generation: int,
-    person_ids: Collection[int],
-    standing: Standing,
+    orders: list[Order],
     *,
     principal_roles: Collection[str],
     programme: str,
@@ -191,34 +212,37 @@ def _vanished_mentions(
     record that is an opponent's own, whoever may be her though nothing links that mention to her: an old form of his
     names her by the name they shared. There a birth in the same month is enough, or none stated.
     """
-    groups, foes = standing.groups, standing.foes
+    groups: defaultdict[int, set[int]] = defaultdict(set)
+    foes: defaultdict[int, set[int]] = defaultdict(set)
+    for order in orders:
+        if not order.cleared:
+            for person in order.group:
+                groups[person] |= order.group
+            for person in order.opponents:
+                foes[person] |= order.group
     records: defaultdict[int, dict[int, tuple[int, str, str, Birth]]] = defaultdict(dict)
     for record_id, mention_id, person_id, role, held_by, year, month in conn.execute(
         prepared(f"""
-        WITH touched AS (
-            SELECT DISTINCT m.record_id FROM {id_set(conn, "ids")} s
-            JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
+        WITH theirs AS (
+            SELECT DISTINCT n.record_id FROM {id_set(conn, "parties")} s
+            JOIN view_mention w ON w.person_id = s.id AND {live("w")} JOIN mention n ON n.mention_id = w.mention_id
         )
         SELECT m.record_id, m.mention_id, v.person_id, v.role, v.programme, v.birth_year, v.birth_month
-        FROM touched t JOIN mention m ON m.record_id = t.record_id
+        FROM theirs t JOIN mention m ON m.record_id = t.record_id
         JOIN view_mention v ON v.mention_id = m.mention_id AND {live("v")}
-        WHERE EXISTS (
-            SELECT 1 FROM mention n JOIN view_mention w ON w.mention_id = n.mention_id AND {live("w")}
-            WHERE n.record_id = t.record_id AND w.person_id IN (SELECT id FROM {id_set(conn, "parties")} x)
-        )
         """),
-        {"ids": bind_ids(person_ids), "parties": bind_ids({*groups, *foes}), "g": generation},
+        {"parties": bind_ids({*groups, *foes}), "g": generation},
     ):
         records[record_id][mention_id] = (person_id, role, held_by, (year, month))
     heads = {
         person for mentions in records.values() for person, role, _, _ in mentions.values() if role in principal_roles
     }
-    births = _births(conn, generation, {person for head in heads for person in foes.get(head, ())})
+    births = _births(conn, generation, {person for head in heads for person in foes[head]})
     gone: set[int] = set()
     for mentions in records.values():
         principals = {person for person, role, _, _ in mentions.values() if role in principal_roles}
         owners = principals or {person for person, _, _, _ in mentions.values()}
-        sought = {person for owner in principals for person in foes.get(owner, ())}
+        sought = {person for owner in principals for person in foes[owner]}
         for mention_id, (person_id, _, held_by, birth) in mentions.items():
             if person_id in groups:
                 vanishes = held_by == programme or not owners <= groups[person_id]

@@ -15,7 +15,6 @@ from privacy.policy.views import (
     visible_mentions,
     visible_pointers,
 )
-from privacy.protection import Standing, standing_orders
 
 __all__ = [
     "CATEGORIES",
@@ -28,14 +27,12 @@ __all__ = [
     "SeenFact",
     "SeenMember",
     "SeenMention",
-    "Standing",
     "Way",
     "decide",
     "explain",
     "explain_all",
     "load_policy",
     "searchable",
-    "standing_orders",
     "visible_facts",
     "visible_members",
     "visible_mentions",

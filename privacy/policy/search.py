@@ -7,7 +7,6 @@ from sqlalchemy import Connection
 from privacy.policy.book import Policy
 from privacy.policy.decisions import decide
 from privacy.policy.reader import Reader
-from privacy.protection import Standing
 
 
 def searchable(
@@ -17,16 +16,12 @@ def searchable(
     generation: int,
     person_ids: Collection[int],
     kinds_matched: Mapping[int, Collection[str]],
-    *,
-    standing: Standing | None = None,
 ) -> dict[int, frozenset[str]]:
     """Return those of the hits that the reader may know of, each with the kinds of token that found it.
 
     The others must leave no trace, not even a count. ``kinds_matched``: the kinds of search token (SEARCH_KINDS) that
     matched, per person. For a protected person and a reader who is not cleared a place (address, phone) counts as not
     matched, whether it matched or not: neither that she is found nor that she is not confirms where she is.
-
-    ``standing``: see ``decide``.
     """
     places = policy.rules.search.places
     batches: dict[frozenset[str], set[int]] = {}
@@ -34,11 +29,11 @@ def searchable(
         batches.setdefault(frozenset(kinds_matched.get(person_id, ())), set()).add(person_id)
     seen: dict[int, frozenset[str]] = {}
     for kinds, batch in batches.items():
-        decisions = decide(conn, policy, reader, generation, batch, policy.attributes(kinds), standing=standing)
+        decisions = decide(conn, policy, reader, generation, batch, policy.attributes(kinds))
         placed = decisions.shield.guarded & batch if kinds & places else frozenset()
         seen |= dict.fromkeys((person for person in batch - placed if not decisions.absent(person)), kinds)
         rest = kinds - places
         if placed and policy.suffices(rest):
-            decisions = decide(conn, policy, reader, generation, placed, policy.attributes(rest), standing=standing)
+            decisions = decide(conn, policy, reader, generation, placed, policy.attributes(rest))
             seen |= dict.fromkeys((person for person in placed if not decisions.absent(person)), rest)
     return seen
