@@ -5,6 +5,7 @@ Everything that comes in has passed the policy's ``visible_*``: what is not in t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from desk.sealed import Opened
@@ -178,19 +179,23 @@ def bases_of(
     For a row, ``agency_id`` is who delivered it: own programme counts only for the reader's own agency.
     """
     own = not agency_id or agency_id == decisions.reader.agency_id
-    place = CATEGORIES.index(category)
-    ceilings = {rule.id: rule.vector[place] for rule in decisions.policy.rules.basis}
+    place, ceilings = CATEGORIES.index(category), decisions.policy.ceilings
     return tuple(
-        Basis(
-            kind=basis.kind,
-            rule=basis.id,
-            label_ja=basis.label_ja,
-            label_en=basis.label_en,
-            article_ja=basis.article_ja,
-            article_en=basis.article_en,
-        )
+        _basis(basis.kind, basis.id, basis.label_ja, basis.label_en, basis.article_ja, basis.article_en)
         for basis in decisions.reasons(person_id, category)
-        if ceilings[basis.id] >= least and (own or basis.kind != OWN_PROGRAMME)
+        if ceilings[basis.id][place] >= least and (own or basis.kind != OWN_PROGRAMME)
+    )
+
+
+@lru_cache(256)
+def _basis(kind: str, rule: str, label_ja: str, label_en: str, article_ja: str, article_en: str) -> Basis:
+    return Basis(
+        kind=kind,
+        rule=rule,
+        label_ja=label_ja,
+        label_en=label_en,
+        article_ja=article_ja,
+        article_en=article_en,
     )
 
 

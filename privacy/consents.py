@@ -9,8 +9,8 @@ or newer, except one that is not older and whose paper names it. Order of arriva
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -18,8 +18,7 @@ from privacy.batches import bind_ids, id_set, is_day, live, prepared
 from schemas.vocabulary import Category, Purpose
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """One live consent row: a category of a person at a tier."""
 
     person_id: int
@@ -100,4 +99,4 @@ def live_grants(
     }
     if known_at is not None:
         bound["known"] = known_at
-    return [Grant(*row) for row in conn.execute(prepared(statement), bound)]
+    return list(map(Grant._make, conn.execute(prepared(statement), bound).all()))

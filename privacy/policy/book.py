@@ -182,6 +182,8 @@ class Policy:
         self.words = words
         self.laws = {law.id: law for law in laws.law}
         self.forms = {form.id: form for form in forms.form}
+        self.ceilings = {row.id: row.vector for row in rules.basis}
+        """The most that each basis gives, by its id."""
         self.version = rules.version
         self.digest = digest
 

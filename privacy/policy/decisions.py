@@ -14,10 +14,10 @@ from privacy.batches import bind_ids, id_set, live, prepared
 from privacy.consents import Grant, live_grants
 from privacy.policy.book import CATEGORIES, NOTHING, BasisRule, Policy, Vector
 from privacy.policy.reader import Basis, Reader
-from privacy.protection import Shield, Standing, raise_shield, standing_orders
+from privacy.protection import Shield, raise_shield
 from schemas.vocabulary import Category, Tier
 
-POSITION = {category: place for place, category in enumerate(CATEGORIES)}
+POSITION: dict[str, int] = {category: place for place, category in enumerate(CATEGORIES)}
 ADDRESS = POSITION[Category.ADDRESS]
 
 
@@ -59,8 +59,7 @@ class Decisions:
     known_at: str | None = None
     vectors: dict[int, Vector] = field(default_factory=dict)
     """Vectors of the persons to whom a consent applies."""
-    standing: Standing | None = None
-    """The orders, as they were read for this reading."""
+    bases: dict[tuple[int, bool, bool], tuple[Basis, ...]] = field(default_factory=dict)
     company: list["Decisions"] = field(default_factory=list)
     """What was decided for the same reading about persons nobody searched for."""
 
@@ -85,8 +84,12 @@ class Decisions:
 
     def best_tier(self, person_id: int, category: Category) -> Tier:
         """Return the highest tier any row of this person may reach, own programme included."""
-        place = POSITION[category]
-        return Tier(max(self.vector(person_id)[place], self.own_vector(person_id)[place]))
+        return Tier(self.best_vector(person_id)[POSITION[category]])
+
+    def best_vector(self, person_id: int) -> Vector:
+        """Return the highest tier of every category that any row of this person may reach."""
+        vector, own = self.vector(person_id), self.own_vector(person_id)
+        return vector if own is NOTHING else highest(vector, own)
 
     def mention_vector(self, person_id: int, mention_id: int, agency_id: str) -> Vector:
         """Return the tiers for what one mention tells. ``agency_id`` is the agency that delivered it.
@@ -118,22 +121,29 @@ class Decisions:
     def reasons(self, person_id: int, category: Category) -> tuple[Basis, ...]:
         """Return every basis on which the category is shown at all; empty exactly when it is withheld."""
         place = POSITION[category]
-        found: list[Basis] = []
-        if self.own_rule is not None and self.own_vector(person_id)[place]:
-            found.append(self._basis(self.own_rule))
-        vector = self.vector(person_id)
+        vector, own = self.vector(person_id), self.own_vector(person_id)
         if not vector[place]:
-            return tuple(found)
+            return self._bases(place, guarded=False, own=True)[:1] if own[place] else ()
+        guarded = person_id in self.shield.guarded
+        found = self._bases(place, guarded=guarded, own=bool(own[place]))
         consents = [grant.consent_id for grant in self.grants.get(person_id, ()) if grant.category == category]
         if consents and self.consent_rule is not None and self.consent_rule.vector[place]:
-            found.append(self._basis(self.consent_rule, tuple(consents)))
-        guarded = person_id in self.shield.guarded
-        found.extend(
-            self._basis(rule)
-            for rule in self.common_rules
-            if rule.vector[place] and not (guarded and rule.under_protection == "defeated")
-        )
-        return tuple(found)
+            at = 1 if own[place] else 0
+            return (*found[:at], self._basis(self.consent_rule, tuple(consents)), *found[at:])
+        return found
+
+    def _bases(self, place: int, *, guarded: bool, own: bool) -> tuple[Basis, ...]:
+        """Return the bases of a category that name no person's consent: the same for everybody of a kind."""
+        known = self.bases.get((place, guarded, own))
+        if known is None:
+            rules = [
+                rule
+                for rule in self.common_rules
+                if rule.vector[place] and not (guarded and rule.under_protection == "defeated")
+            ]
+            first = [self.own_rule] if own and self.own_rule is not None else []
+            known = self.bases[place, guarded, own] = tuple(map(self._basis, [*first, *rules]))
+        return known
 
     def beside(self, conn: Connection, person_ids: Collection[int]) -> "Decisions":
         """Decide further persons for the same reading: those who merely stand beside the ones asked about."""
@@ -147,7 +157,6 @@ class Decisions:
                 self.generation,
                 persons,
                 known_at=self.known_at,
-                standing=self.standing,
             )
             known.company = self.company
             self.company.append(known)
@@ -167,13 +176,11 @@ def decide(
     found_by: int = 0,
     *,
     known_at: str | None = None,
-    standing: Standing | None = None,
 ) -> Decisions:
     """Decide a batch of persons for one reader in one published generation.
 
     ``found_by``: by how many attributes the reader found these persons (the desk's first minute asks for two);
-    0 for persons the reader did not search for. ``known_at``: see ``live_grants``. ``standing``: the orders as they
-    were read for another batch of the same reading.
+    0 for persons the reader did not search for. ``known_at``: see ``live_grants``.
     """
     rules = policy.rules
     admitted = tuple(row for row in rules.basis if _admits(policy, row, reader, found_by))
@@ -185,13 +192,12 @@ def decide(
     own: frozenset[int] = frozenset()
     grants: dict[int, list[Grant]] = {}
     if admitted and person_ids:
-        if standing is None:
-            standing = standing_orders(conn, generation, reader.agency_id, reader.role)
         shield = raise_shield(
             conn,
             generation,
             person_ids,
-            standing,
+            agency_id=reader.agency_id,
+            role=reader.role,
             principal_roles=rules.principal_roles,
             programme=rules.protection_programme,
         )
@@ -216,14 +222,13 @@ def decide(
         own if own_rule is not None else frozenset(),
         grants,
         known_at,
-        standing=standing,
     )
     if consent_rule is not None:
         ceiling = consent_rule.vector
         for person_id, given in grants.items():
             vector = list(guarded if person_id in shield.guarded else common)
             for grant in given:
-                place = POSITION[Category(grant.category)]
+                place = POSITION[grant.category]
                 vector[place] = max(vector[place], min(grant.tier, ceiling[place]))
             if person_id in shield.guarded:
                 vector[ADDRESS] = 0
