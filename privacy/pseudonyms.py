@@ -9,7 +9,7 @@ by computing over the candidates it may show.
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from privacy.keyring import Keyring
@@ -19,6 +19,9 @@ _BLOCK = 64
 _BYTES = 16
 _INNER = bytes(value ^ 0x36 for value in range(256))
 _OUTER = bytes(value ^ 0x5C for value in range(256))
+_INWARD = select(known.c.internal_id).where(
+    *(known.c[name] == bindparam(name) for name in ("domain", "pseudonym", "kind"))
+)
 
 
 class PseudonymDomain:
@@ -63,7 +66,5 @@ class PseudonymDomain:
 
     def inward(self, conn: Connection, kind: str, text: str) -> int | None:
         """Resolve a pseudonym this recipient was shown; None for any other text."""
-        query = select(known.c.internal_id).where(
-            known.c.domain == self.name, known.c.pseudonym == text, known.c.kind == kind
-        )
-        return conn.execute(query).scalar_one_or_none()
+        given = {"domain": self.name, "pseudonym": text, "kind": kind}
+        return conn.execute(_INWARD, given).scalar_one_or_none()

@@ -36,6 +36,8 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z])\d(?:[-.()]?\d){9,14}(?![0-9A-Za-z])")
 _COUNT_LIMIT = 10**9
 """Integers are counts and internal places; what has ten digits or more is somebody's number."""
 _PSEUDONYM = re.compile(r"([0-9a-f]{32})?")
+_NEWEST = select(func.max(outbox.c.recorded_at))
+_ACT, _OUTBOX = insert(act), insert(outbox)
 
 
 def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime | None = None) -> str:
@@ -59,8 +61,8 @@ def record(conn: Connection, kind: str, body: Mapping[str, Any], *, at: datetime
     if len(entry) > ENTRY_LIMIT:
         raise ValueError(f"an entry of {len(entry)} bytes; name the rows by the root of their manifest")
     row = {"act_id": act_id, "kind": kind, "recorded_at": instant}
-    conn.execute(insert(act), {**row, **actor(body), "digest": hashlib.sha256(entry).digest()})
-    conn.execute(insert(outbox), {**row, "entry": entry})
+    conn.execute(_ACT, {**row, **actor(body), "digest": hashlib.sha256(entry).digest()})
+    conn.execute(_OUTBOX, {**row, "entry": entry})
     return act_id
 
 
@@ -75,7 +77,7 @@ def decision_instant(conn: Connection, now: datetime | None = None) -> str:
     A clock that was set back revives no lapsed consent. UTC, ISO 8601 with microseconds and ``Z``.
     """
     text = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    newest = conn.execute(select(func.max(outbox.c.recorded_at))).scalar_one_or_none()
+    newest = conn.execute(_NEWEST).scalar_one_or_none()
     return max(text, newest or "")
 
 
