@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from privacy.batches import bind_ids, id_set, live, prepared
 
-FEW = 50
+FEW = 100
 """Persons up to which a batch reads only the orders near it: a reading costs the same in a large city."""
 
 
@@ -190,10 +190,14 @@ def _dangerous_households(
     ):
         members[household_id].add(person_id)
     dangerous: defaultdict[int, set[int]] = defaultdict(set)
+    foes: defaultdict[int, list[set[int]]] = defaultdict(list)
+    for order in orders:
+        for person in order.opponents if not order.cleared else ():
+            foes[person].append(order.group)
     for household_id, persons in members.items():
-        for order in orders:
-            if not (order.cleared or persons.isdisjoint(order.group) or persons.isdisjoint(order.opponents)):
-                dangerous[household_id] |= order.group
+        for group in (group for person in persons & foes.keys() for group in foes[person]):
+            if not persons.isdisjoint(group):
+                dangerous[household_id] |= group
     quiet = opponents.union(*members.values())
     return {household: frozenset(persons) for household, persons in dangerous.items()}, quiet
 

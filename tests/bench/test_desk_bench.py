@@ -1,7 +1,9 @@
 """What a reading at the desk costs: policy applied, sealed parts opened, its entry durable before it is shown.
 
 A household view is set beside the bare SQL that brings the rows of the same household and one durable insert of an
-entry, taken in turn so that a busy machine slows both. ``MUSUBI_BENCH_READINGS`` sets how many are made.
+entry, taken in turn so that a busy machine slows both. Every household is read several times: ``p99_ms`` is over all
+readings, ``quiet`` over the quickest of each household, which is the product's own spread without that of a busy
+machine. ``MUSUBI_BENCH_READINGS`` sets how many people are asked for.
 """
 
 import json
@@ -11,13 +13,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 from sqlalchemy import Column, Engine, LargeBinary, MetaData, String, Table, insert, text
 
-from desk import Service, open_service, reader_of
+from desk import Query, Service, open_service, reader_of
 from desk.refusals import QueryRefused
 from pipelines.site import Site
 from privacy.policy import Reader, load_policy
@@ -26,6 +29,7 @@ from tests.bench.asking import queries
 
 Answer = TypeVar("Answer")
 READINGS = int(os.environ.get("MUSUBI_BENCH_READINGS", "600"))
+TIMES = 3
 WORKER, PURPOSE = "desk-1", "consultation"
 STATED = frozenset({"present", "reason"})
 STATEMENT = ("present:family", "reason:came")
@@ -69,8 +73,11 @@ class Taken:
         return answer
 
     def told(self) -> dict[str, float]:
-        p50, p99 = np.percentile(self.wall, [50, 99]) * 1000
-        return {"p50_ms": round(p50, 2), "p99_ms": round(p99, 2), "cpu_ms": round(np.mean(self.cpu) * 1000, 2)}
+        """Tell of readings that went round TIMES times."""
+        wall, best = np.array(self.wall) * 1000, np.reshape(self.wall, (TIMES, -1)).min(axis=0) * 1000
+        figures = {"p50_ms": np.percentile(wall, 50), "p99_ms": np.percentile(wall, 99)}
+        figures |= {"quiet_p50_ms": np.percentile(best, 50), "quiet_p99_ms": np.percentile(best, 99)}
+        return {name: round(float(one), 2) for name, one in {**figures, "cpu_ms": np.mean(self.cpu) * 1000}.items()}
 
 
 class Desk:
@@ -85,16 +92,21 @@ class Desk:
     def reader(self) -> Reader:
         return reader_of(self.site.workspace, WORKER, PURPOSE, datetime.now(UTC), stated=STATED)
 
-    def openings(self, systems) -> list[str]:
+    def openings(self, systems: Path) -> list[str]:
         """Search for people and give what opens the household of each who was found."""
-        found = []
-        for query in queries(systems, READINGS):
-            try:
-                answer = self.search.take(lambda query=query: self.service.find(self.reader, query, STATEMENT))
-            except QueryRefused:
-                continue  # a birth date without a month
-            found += [one.opening for one in answer.found[:1]]
-        return found
+        found: dict[str, None] = {}
+        asked = [query for query in queries(systems, READINGS) if self._readable(query)]
+        for query in asked * TIMES:
+            answer = self.search.take(lambda query=query: self.service.find(self.reader, query, STATEMENT))
+            found.update(dict.fromkeys(one.opening for one in answer.found[:1]))
+        return list(found)
+
+    def _readable(self, query: Query) -> bool:
+        try:
+            self.service.find(self.reader, query, STATEMENT)
+        except QueryRefused:
+            return False  # a birth date without a month
+        return True
 
 
 def bare(engine: Engine, generation: int, person_id: int) -> None:
@@ -146,7 +158,7 @@ def test_searching_and_viewing_households(request, benchmark):
 
     def readings() -> None:
         nonlocal members
-        for opening, person_id in zip(openings, persons, strict=True):
+        for opening, person_id in list(zip(openings, persons, strict=True)) * TIMES:
             answer = view.take(lambda opening=opening: desk.service.household(desk.reader, opening, STATEMENT))
             plain.take(lambda person_id=person_id: bare(desk.site.engine, generation, person_id))
             members += len(answer.members)
@@ -155,9 +167,10 @@ def test_searching_and_viewing_households(request, benchmark):
     told, beside = view.told(), plain.told()
     ratio = {
         "wall": round(sum(view.wall) / sum(plain.wall), 2),
-        "p50": round(told["p50_ms"] / beside["p50_ms"], 2),
+        "quiet_p50": round(told["quiet_p50_ms"] / beside["quiet_p50_ms"], 2),
+        "quiet_p99": round(told["quiet_p99_ms"] / beside["quiet_p99_ms"], 2),
         "cpu": round(sum(view.cpu) / sum(plain.cpu), 2),
     }
-    size = {"households": households, "readings": len(openings), "members": round(members / len(openings), 1)}
+    size = {"households": households, "readings": len(view.wall), "members": round(members / len(view.wall), 1)}
     tell(benchmark, **size, view=told, bare=beside, ratio=ratio, search=desk.search.told())
     assert len(openings) > READINGS / 4
