@@ -51,10 +51,8 @@ class Candidates:
 def joint_keys(evidence: Evidence) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Give, rule by rule, joint keys and the nodes that have them; the last rule is that of the strong numbers."""
     mentions = evidence.mentions
-    further = pl.concat(
-        [evidence.aliases, evidence.company.with_columns(kind=pl.lit("town_lot")).select("node", "kind", "token")]
-    )
-    more = {str(kind): frame.select("node", "token") for (kind,), frame in further.group_by("kind")}
+    more = {str(kind): frame.select("node", "token") for (kind,), frame in evidence.aliases.group_by("kind")}
+    more["town_lot"] = pl.concat([evidence.company, *(more[kind] for kind in ("town_lot",) if kind in more)])
 
     def tokens(kind: str) -> pl.DataFrame:
         frame = mentions.select("node", pl.col(kind).alias("token")).drop_nulls()

@@ -109,7 +109,7 @@ def read_past(engine: Engine, mention_ids: pl.Series) -> Evidence:
     numbers = numbers.with_columns(number=_numbered(numbers)).join(
         versions.select("node", "version_id"), on="version_id"
     )
-    none = pl.DataFrame(schema={"node": pl.Int64, "kind": pl.String, "token": pl.Int64})
+    none = pl.DataFrame(schema={"node": pl.Int64, "kind": pl.Categorical, "token": pl.Int64})
     return Evidence(versions, none, numbers, none.drop("kind"), pl.DataFrame(), versions["node"].clear())
 
 

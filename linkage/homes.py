@@ -17,6 +17,12 @@ MEMBERS = select(
     membership.c.household_id, membership.c.person_id, *(membership.c[name] for name in COLUMNS), household.c.kind
 ).join(household, household.c.household_id == membership.c.household_id)
 GONE = select(household.c.household_id, household.c.retired_to).where(household.c.retired_to.is_not(None))
+PARTIES = (
+    select(protection.c.mention_id, protection_party.c.mention_id.label("party_id"), protection_party.c.part)
+    .join(protection_party, protection.c.protection_id == protection_party.c.protection_id)
+    .where(protection.c.lifted == 0)
+)
+"""Mentions of who is protected and of who else is named in the order, and in which part."""
 _ROWS = (
     "node",
     "mention_id",
@@ -73,21 +79,12 @@ def home_rows(connection: Connection, evidence: Evidence, people: pl.DataFrame) 
 
 def orders(connection: Connection, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Give, by person, the protected with their opponents, and with those protected beside them."""
-    pairs = parties(connection, rows.select("mention_id", "person_id"))
+    people = rows.select("mention_id", "person_id")
+    others = people.select(party_id="mention_id", other="person_id")
+    found = read_frame(connection, PARTIES).join(people, on="mention_id").join(others, on="party_id")
+    pairs = found.select("person_id", "other", "part").unique()
     against = pairs.filter(pl.col("part") == "against").select("person_id", "other")
     return against, pairs.filter(pl.col("part") == "with").select("person_id", "other")
-
-
-def parties(connection: Connection, people: pl.DataFrame) -> pl.DataFrame:
-    """Give, by person, who is protected, who else is named in the order, and in which part."""
-    query = (
-        select(protection.c.mention_id, protection_party.c.mention_id.label("party_id"), protection_party.c.part)
-        .join(protection_party, protection.c.protection_id == protection_party.c.protection_id)
-        .where(protection.c.lifted == 0)
-    )
-    others = people.select(party_id="mention_id", other="person_id")
-    found = read_frame(connection, query).join(people, on="mention_id").join(others, on="party_id")
-    return found.select("person_id", "other", "part").unique()
 
 
 def held_by(there: pl.DataFrame, retired: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

@@ -114,7 +114,7 @@ def _meet(said: np.ndarray, a: Nodes, b: Nodes, held: Held, nodes: pl.Series) ->
 
 
 def _integers(column: pl.Series) -> np.ndarray:
-    """Tokens as they are, texts numbered; 0 is nothing."""
-    if column.dtype == pl.String:
-        column = column.cast(pl.Categorical).to_physical().cast(pl.Int64) + 1
+    """Tokens as they are, codes numbered; 0 is nothing."""
+    if column.dtype == pl.Categorical:
+        column = column.to_physical().cast(pl.Int64) + 1
     return column.fill_null(0).to_numpy()

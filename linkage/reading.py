@@ -11,7 +11,20 @@ from contextlib import closing
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Column, Connection, Engine, Integer, Select, String, Table, literal_column
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    SmallInteger,
+    String,
+    Table,
+    literal_column,
+)
+
+from schemas.tables import fact, mention, mention_alias, mention_identifier, mention_version, source_record
 
 ROWS = 20_000
 """Rows of a piece."""
@@ -22,13 +35,27 @@ IDS = 5_000
 _PLACE = -(2**62)
 """Stands in a compiled query where an id comes, or several."""
 
+CODED = frozenset(
+    {
+        source_record.c.source_id,
+        mention.c.role,
+        mention_version.c.sex,
+        mention_alias.c.kind,
+        mention_identifier.c.kind,
+        mention_identifier.c.issuer,
+        fact.c.code,
+    }
+)
+"""Texts of large tables that have few values: each value is kept once."""
+
 Query = Select[tuple[Any, ...]]
 Schema = dict[str, pl.DataType]
 
 
 def read_frame(connection: Connection, query: Query) -> pl.DataFrame:
-    """Read a query into columns of text and 64-bit integers. Its first column is never null."""
-    return pl.concat(list(_pieces(connection, _compiled(connection, query), _schema(query))))
+    """Read a query into columns of text and integers. Its first column is never null."""
+    schema = _schema(query)
+    return pl.concat([pl.DataFrame(schema=schema), *_pieces(connection, _statement(connection, query), schema)])
 
 
 def read_by(connection: Connection, query: Query, of: Column[int], ids: pl.Series | None) -> pl.DataFrame:
@@ -36,7 +63,7 @@ def read_by(connection: Connection, query: Query, of: Column[int], ids: pl.Serie
     if ids is None:
         return read_frame(connection, query)
     # Compiled once: a literal compiled for every id would cost more than its row.
-    text, schema = _compiled(connection, query.where(of.in_([_PLACE]))), _schema(query)
+    text, schema = _statement(connection, query.where(of.in_([_PLACE]))), _schema(query)
     parts = [pl.DataFrame(schema=schema)]
     for start in range(0, ids.len(), IDS):
         listed = ", ".join(map(str, ids.slice(start, IDS).to_list()))
@@ -52,47 +79,53 @@ def read_whole(engine: Engine, queries: Mapping[Table, Query]) -> dict[Table, pl
 
 
 def _whole(engine: Engine, query: Query, table: Table) -> pl.DataFrame:
-    schema = _schema(query)
     with engine.connect() as connection:
         if connection.dialect.name != "sqlite":
-            return pl.concat(list(_pieces(connection, _compiled(connection, query), schema)))
+            return read_frame(connection, query)
         row = literal_column(f"{table.name}.rowid", Integer())
-        piece = query.add_columns(row.label("piece")).where(row > _PLACE).order_by(row).limit(ROWS)
-        text = _in_text(_compiled(connection, piece), schema, "max(piece)")
+        piece = query.add_columns(row.label("row")).where(row > _PLACE).order_by(row).limit(ROWS)
+        text, schema = _statement(connection, piece), _schema(piece)
         parts, last = [pl.DataFrame(schema=schema)], 0
-        while (found := connection.exec_driver_sql(text.replace(str(_PLACE), str(last))).one())[0] is not None:
-            last = found[0]
-            parts.append(_parsed(found[1], schema))
+        while found := list(_pieces(connection, text.replace(str(_PLACE), str(last)), schema)):
+            parts += found
+            last = found[-1]["row"][-1]
         connection.exec_driver_sql("PRAGMA shrink_memory")  # pages of tables that are read once
-    return pl.concat(parts)
+    return pl.concat(parts).drop("row")
 
 
 def _schema(query: Query) -> Schema:
-    return {one.name: pl.String() if isinstance(one.type, String) else pl.Int64() for one in query.selected_columns}
+    return {one.name: _kind(one) for one in query.selected_columns}
 
 
-def _compiled(connection: Connection, query: Query) -> str:
-    return str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+def _kind(column: ColumnElement[Any]) -> pl.DataType:
+    if isinstance(column.type, String):
+        return pl.Categorical() if column in CODED else pl.String()
+    return pl.Int16() if isinstance(column.type, SmallInteger) else pl.Int64()
 
 
-def _in_text(query: str, schema: Schema, *more: str) -> str:
-    """Let SQLite write what a query gives as lines of comma-separated values; nothing is null, text is quoted."""
-    values = ", ".join(
-        f"iif({name} IS NULL, '', printf('\"%w\"', {name}))" if kind == pl.String else name
-        for name, kind in schema.items()
-    )
-    line = f"printf('{','.join(['%s'] * len(schema))}', {values})"
-    return f"SELECT {', '.join((*more, f'CAST(group_concat({line}, char(10)) AS BLOB)'))} FROM ({query})"
+def _statement(connection: Connection, query: Query) -> str:
+    """Let the store write what a query gives as lines of comma-separated values; nothing is null, text is quoted."""
+    text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    if connection.dialect.name != "sqlite":
+        return f"COPY ({text}) TO STDOUT (FORMAT csv)"
+    marks, values = [], []
+    for one in query.selected_columns:
+        quoted, filled = isinstance(one.type, String), not getattr(one, "nullable", True)
+        marks.append('"%w"' if quoted and filled else "%s")
+        values.append(
+            f"iif({one.name} IS NULL, '', printf('\"%w\"', {one.name}))" if quoted and not filled else one.name
+        )
+    line = f"printf('{','.join(marks)}', {', '.join(values)})"
+    return f"SELECT CAST(group_concat({line}, char(10)) AS BLOB) FROM ({text})"
 
 
-def _pieces(connection: Connection, query: str, schema: Schema) -> Iterator[pl.DataFrame]:
-    yield pl.DataFrame(schema=schema)
+def _pieces(connection: Connection, statement: str, schema: Schema) -> Iterator[pl.DataFrame]:
     if connection.dialect.name == "sqlite":
-        if text := connection.exec_driver_sql(_in_text(query, schema)).scalar():
+        if text := connection.exec_driver_sql(statement).scalar():
             yield _parsed(text, schema)
         return
     driver: Any = connection.connection.driver_connection
-    with closing(driver.cursor()) as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as copy:
+    with closing(driver.cursor()) as cursor, cursor.copy(statement) as copy:
         lines: list[bytes] = []
         size = 0
         for line in copy:  # the protocol sends a row at a time

@@ -20,7 +20,7 @@ def register_rows(rows: pl.DataFrame, facts: pl.DataFrame) -> pl.DataFrame:
         )
         .join(since.select("mention_id", since="valid_from"), on="mention_id", how="left")
         .join(relation.select("mention_id", relation="code"), on="mention_id", how="left")
-        .with_columns(pl.col("since", "start", "end", "code", "relation").fill_null(""))
+        .with_columns(pl.col("since", "start", "end", "code", "relation").cast(pl.String).fill_null(""))
         .with_columns(
             valid_from=pl.max_horizontal("since", "start"),
             current=(pl.col("history") == 0)

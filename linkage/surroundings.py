@@ -10,7 +10,7 @@ import polars as pl
 from sqlalchemy import Connection, Engine, select
 
 from linkage.blocking import HOME_KINDS, home_keys
-from linkage.homes import GONE, MEMBERS, Homes, held_by, home_rows, orders, parties
+from linkage.homes import GONE, MEMBERS, PARTIES, Homes, held_by, home_rows, orders
 from linkage.identity import resolve_retired
 from linkage.neighbours import Neighbours
 from linkage.reading import read_by, read_frame
@@ -26,6 +26,7 @@ class Surroundings:
         with engine.connect() as connection:
             self._stale = _stale_members(connection)
             self._there = read_frame(connection, MEMBERS.limit(0))
+            self._parties = read_frame(connection, PARTIES)
         ids = pl.concat([near.add(marked), near.add_persons(self._stale)])
         mentions = near.evidence().mentions
         mine = mentions.filter(pl.col("mention_id").is_in(ids.implode()))
@@ -33,6 +34,7 @@ class Surroundings:
         beside = mentions.join(mine, on="record_id", how="semi")["mention_id"]
         self._numbers = tokens["household_no"].drop_nulls().unique()
         reached = pl.concat([ids, near.add(beside), near.around(_keys(tokens))])
+        self._changed = pl.concat([self._of(ids), self._stale])
         self.persons = self._of(reached)
         self.widen(self.persons, self._numbers)
 
@@ -45,17 +47,15 @@ class Surroundings:
             step = pl.concat([persons, self._stale])
             while step.len():
                 housed = self._housed(connection, step, "living")
-                named = parties(connection, self._people())
-                named = named.filter(pl.any_horizontal(pl.col("person_id", "other").is_in(step.implode())))
-                met = pl.concat([housed["person_id"], named["person_id"], named["other"]])
-                found = self._of(self._near.add_persons(met))
+                met = pl.concat([self._near.add_persons(housed["person_id"]), self._near.add(self._named(step))])
+                found = self._of(met)
                 step = found.filter(~found.is_in(self.persons.implode()))
                 self.persons = pl.concat([self.persons, step])
             mentions = self._near.evidence().mentions.join(self._people(), on="mention_id")
             homes = mentions.filter(pl.col("person_id").is_in(self.persons.implode()))
             self._near.around(_keys(homes.select("dwelling")))
             registered = mentions.filter(pl.col("household_no").is_in(self._numbers.implode()))
-            housed = self._housed(connection, pl.concat([registered["person_id"], self._stale]), "register")
+            housed = self._housed(connection, pl.concat([registered["person_id"], self._changed]), "register")
         self._near.add_persons(housed["person_id"])
 
     def homes(self) -> Homes:
@@ -75,6 +75,12 @@ class Surroundings:
     def _of(self, mention_ids: pl.Series) -> pl.Series:
         """Give the persons of mentions."""
         return self._people().filter(pl.col("mention_id").is_in(mention_ids.implode()))["person_id"].unique()
+
+    def _named(self, persons: pl.Series) -> pl.Series:
+        """Give all mentions of the orders that name any of these persons."""
+        mine = self._people().filter(pl.col("person_id").is_in(persons.implode()))["mention_id"]
+        found = self._parties.filter(pl.any_horizontal(pl.col("mention_id", "party_id").is_in(mine.implode())))
+        return pl.concat([found["mention_id"], found["party_id"].rename("mention_id")]).unique()
 
     def _housed(self, connection: Connection, person_ids: pl.Series, kind: str) -> pl.DataFrame:
         """Read the households of one kind that persons are in, with all members."""
