@@ -4,7 +4,7 @@ A block is a set of mentions that share one joint key. Alias tokens open blocks 
 limit would cost its square: it is left out, counted and reported, never silently built.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -75,20 +75,26 @@ def joint_keys(evidence: Evidence) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 HOME_KINDS = ("household_no", "dwelling")
-"""Kinds by which households find their neighbours."""
+"""Kinds by which households find their neighbours; as rules of their own they follow those of ``joint_keys``."""
 
 
-def home_keys(kind: str, tokens: np.ndarray) -> np.ndarray:
-    """Give the keys of tokens of one of ``HOME_KINDS``."""
-    return mix(tokens, np.full(len(tokens), HOME_KINDS.index(kind), np.int64))
+def home_keys(tokens: Mapping[str, pl.Series]) -> dict[int, np.ndarray]:
+    """Give the keys of tokens of ``HOME_KINDS``, by rule."""
+    first = len(RULES) + 1
+    return {
+        first + number: mix(tokens[kind].to_numpy(), np.full(tokens[kind].len(), number, np.int64))
+        for number, kind in enumerate(HOME_KINDS)
+        if kind in tokens
+    }
 
 
 def posted_keys(evidence: Evidence) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give all keys by which a mention must be found, and the nodes that have them."""
+    """Give, rule by rule, all keys by which a mention must be found, and the nodes that have them."""
     yield from joint_keys(evidence)
     for kind in HOME_KINDS:
-        frame = evidence.mentions.select("node", token=kind).drop_nulls()
-        yield home_keys(kind, frame["token"].to_numpy()), frame["node"].to_numpy()
+        frame = evidence.mentions.select("node", kind).drop_nulls()
+        [keys] = home_keys({kind: frame[kind]}).values()
+        yield keys, frame["node"].to_numpy()
 
 
 MAKE = blake2b(repr((RULES, HOME_KINDS)).encode(), digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Column, Connection, Engine, Table, case, or_, select
+from sqlalchemy import Column, Connection, Engine, SmallInteger, Table, case, or_, select, type_coerce
 
 from linkage.model import model_text
 from linkage.reading import Query, read_by, read_frame, read_whole
@@ -113,11 +113,14 @@ def read_past(engine: Engine, mention_ids: pl.Series) -> Evidence:
     return Evidence(versions, none, numbers, none.drop("kind"), pl.DataFrame(), versions["node"].clear())
 
 
-_TELLS = case(
-    (fact.c.kind == FactKind.KINSHIP.value, KIN),
-    (fact.c.kind == FactKind.AWAY.value, AWAY),
-    (fact.c.category == Category.IDENTITY.value, STATUS),
-    else_=SINCE,
+_TELLS = type_coerce(
+    case(
+        (fact.c.kind == FactKind.KINSHIP.value, KIN),
+        (fact.c.kind == FactKind.AWAY.value, AWAY),
+        (fact.c.category == Category.IDENTITY.value, STATUS),
+        else_=SINCE,
+    ),
+    SmallInteger,
 ).label("tells")
 _RESIDENCE = or_(fact.c.category == Category.IDENTITY.value, fact.c.code == ADDRESS_SINCE)
 _QUERIES: dict[Table, Query] = {
@@ -195,34 +198,35 @@ def _guarded(connection: Connection) -> pl.Series:
 
 def _assembled(frames: dict[Table, pl.DataFrame], guarded: pl.Series) -> Evidence:
     """Put rows together, taking them out of ``frames`` one table after the other."""
-    order = ("source_id", "key_token", "role", "seq")
     mentions = (
         frames.pop(mention)
         .join(frames.pop(source_record), on="record_id")
-        .sort(order)
+        .sort("source_id", "key_token", "role", "seq")
         .drop("key_token", "seq")
         .with_row_index("node")
         .with_columns(pl.col("node").cast(pl.Int64))
     )
     versions = frames.pop(mention_version)
-    if not versions["version_id"].is_sorted():
-        versions = versions.sort("version_id")
-    at = versions["version_id"].search_sorted(mentions["version_id"])
-    mentions = mentions.with_columns(versions.select(pl.exclude("version_id").gather(at)))
-    del versions
-    nodes = mentions.select("version_id", "node")
-    mentions = mentions.drop("version_id")
-    aliases = frames.pop(mention_alias).join(nodes, on="version_id").select("node", "kind", "token")
-    identifiers = frames.pop(mention_identifier).join(nodes, on="version_id").drop("version_id")
+    at = places(versions["version_id"], mentions["version_id"])
+    nodes = np.full(versions.height, -1)
+    nodes[at] = np.arange(len(at))
+    aliases, identifiers = (
+        _placed(frames.pop(table), "version_id", versions["version_id"], nodes)
+        for table in (mention_alias, mention_identifier)
+    )
+    mentions = mentions.drop("version_id").with_columns(versions.drop("version_id")[at])
+    del versions, at, nodes
     facts = frames.pop(fact)
-    residence = facts.filter(pl.col("tells") == STATUS).join(mentions.select("mention_id", "node"), on="mention_id")
-    identifiers = _dated(identifiers, residence).with_columns(number=_numbered(identifiers))
+    stays = facts.filter(pl.col("tells") == STATUS).select("mention_id", "valid_from", "valid_to")
+    stays = _placed(stays, "mention_id", mentions["mention_id"], mentions["node"].to_numpy())
+    identifiers = _dated(identifiers, stays, mentions.height).with_columns(number=_numbered(identifiers))
     protected = _protected_nodes(mentions, identifiers, guarded)
     blank = pl.col("node").is_in(protected.implode())
-    mentions = mentions.with_columns(
-        pl.when(pl.col("sex") != "").then("sex").alias("sex"),
-        *(pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS),
-    )
+    if protected.len():
+        mentions = mentions.with_columns(
+            pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS
+        )
+    mentions = mentions.with_columns(pl.when(pl.col("sex") != "").then("sex").alias("sex"))
     return Evidence(
         mentions,
         aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
@@ -269,23 +273,37 @@ def _company(mentions: pl.DataFrame) -> pl.DataFrame:
     return lone.join(others, on="record_id").select("node", "token").unique()
 
 
-def _dated(identifiers: pl.DataFrame, residence: pl.DataFrame) -> pl.DataFrame:
+def places(keys: pl.Series, wanted: pl.Series) -> np.ndarray:
+    """Tell where each wanted key stands among distinct keys; -1 is nowhere."""
+    held, asked = keys.to_numpy(), wanted.to_numpy()
+    if not len(held):
+        return np.full(len(asked), -1)
+    order = np.argsort(held)
+    found = order[np.minimum(np.searchsorted(held, asked, sorter=order), len(held) - 1)]
+    return np.where(held[found] == asked, found, -1)
+
+
+def _placed(frame: pl.DataFrame, key: str, keys: pl.Series, nodes: np.ndarray) -> pl.DataFrame:
+    """Give rows the node of their key instead of it; rows of no node are left out."""
+    at = places(keys, frame[key])
+    node = pl.Series("node", np.where(at < 0, -1, nodes[at]))
+    return frame.select(node, pl.exclude(key)).filter(node >= 0)
+
+
+def _dated(identifiers: pl.DataFrame, stays: pl.DataFrame, size: int) -> pl.DataFrame:
     """Give numbers that live as long as the residence its span, where they state none themselves."""
-    span = residence.unique("node", keep="first", maintain_order=True).select(
-        "node", start="valid_from", end="valid_to"
-    )
     silent = (
         pl.col("kind").is_in(sorted(identifier_kinds().residential))
         & (pl.col("valid_from") == "")
         & (pl.col("valid_to") == "")
     )
-    return identifiers.join(span, on="node", how="left", maintain_order="left").select(
-        "node",
-        "kind",
-        "issuer",
-        "token",
-        valid_from=pl.when(silent).then(pl.col("start").fill_null("")).otherwise("valid_from"),
-        valid_to=pl.when(silent).then(pl.col("end").fill_null("")).otherwise("valid_to"),
+    first = np.full(size, -1)
+    first[stays["node"].to_numpy()[::-1]] = np.arange(stays.height)[::-1]  # of several, the first is written last
+    rows = pl.Series(first[identifiers["node"].to_numpy()])
+    rows = rows.to_frame("row").select(pl.when(pl.col("row") >= 0).then("row")).to_series()
+    return identifiers.with_columns(
+        pl.when(silent).then(stays[bound].gather(rows).fill_null("")).otherwise(bound).alias(bound)
+        for bound in ("valid_from", "valid_to")
     )
 
 

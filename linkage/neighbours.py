@@ -1,12 +1,11 @@
 """The neighbourhood of a few mentions: what may be one person with them, read through the postings."""
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Connection, Engine, select
 
 from linkage.blocking import MAKE
 from linkage.evidence import Evidence, Shelf, read_past
-from linkage.postings import Postings
+from linkage.postings import Keyed, Postings
 from linkage.reading import read_by, read_frame
 from schemas.tables import link_edge, mention_version, person, person_mention, source, touched
 
@@ -45,10 +44,10 @@ class Neighbours:
             persons = read_by(connection, HELD, person_mention.c.mention_id, mention_ids)["person_id"]
         return pl.concat([mention_ids, self.add_persons(persons)]).unique()
 
-    def around(self, keys: np.ndarray) -> pl.Series:
+    def around(self, keyed: Keyed) -> pl.Series:
         """Read who holds any of the keys; give the ids of their mentions."""
         with self._engine.connect() as connection:
-            persons = self.postings.persons(connection, keys)
+            persons = self.postings.persons(connection, keyed)
         return self.add_persons(persons)
 
     def add_persons(self, person_ids: pl.Series) -> pl.Series:

@@ -6,7 +6,7 @@ touched, is looked at as a whole.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -20,10 +20,13 @@ from linkage.edges import judge
 from linkage.evidence import Evidence, Shelf, read_evidence
 from linkage.identity import Renewal, renew, resolve_retired
 from linkage.neighbours import HELD, RETIRED, Neighbours, touched_and_near
-from linkage.postings import Postings
+from linkage.postings import Keyed, Postings
 from linkage.reading import read_frame
 from linkage.scoring import Model, Scorer, packaged_model
 from linkage.writing import mark_touched, next_person_id, write_edges, write_persons
+
+_KINDS = pl.Series(["scored", "strong"], dtype=pl.Categorical)
+_OUTCOMES = pl.Series(["linked", "refused", "review"], dtype=pl.Categorical)
 
 
 @dataclass(frozen=True)
@@ -95,18 +98,21 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
         next_id = next_person_id(connection)
     held = resolve_retired(reach.held, reach.retired).join(ids, on="mention_id", how="left")
     renewal = renew(found.labels, ids, reach.scope, held, next_id)
-    outcome = _outcomes(reach.edges, found)
+    outcome = _by_mention(_outcomes(reach.edges, found), ids["mention_id"])
+    seen, linked = reach.edges.height, int(reach.edges["linked"].sum())
+    reach = replace(reach, edges=reach.edges.clear())
     mark_touched(engine, renewal.affected.filter(~renewal.affected.is_in(reach.marked.implode())))
     write_persons(engine, run_id, renewal)
     mine = None if near is None else pl.concat([ids["mention_id"].gather(reach.scope), renewal.gone])
-    write_edges(engine, _by_mention(outcome, ids["mention_id"]), mine)
-    _post(engine, reach, renewal)
+    write_edges(engine, outcome, mine)
     counts = dict(outcome["outcome"].value_counts().iter_rows())
+    del outcome
+    _post(engine, reach, renewal)
     report = LinkReport(
         mentions=ids.height,
         examined=reach.scope.len(),
-        pairs=reach.edges.height,
-        linked=reach.edges.filter("linked").height,
+        pairs=seen,
+        linked=linked,
         review=counts.get("review", 0),
         refused=counts.get("refused", 0),
         persons=renewal.persons["person_id"].n_unique(),
@@ -135,7 +141,9 @@ def _nearby(near: Neighbours, marked: pl.Series, model: Model) -> Reach:
     scorer = Scorer(model)
     seen = near.add(pl.concat([marked, near.rivals(marked)]))
     # Whose places are no evidence any more, or are again, because of an order: whoever may be the protected person.
-    concerned = near.around(np.concatenate([keys for keys, _ in joint_keys(near.past(near.ordered(marked)))]))
+    concerned = near.around(
+        {rule: keys for rule, (keys, _) in enumerate(joint_keys(near.past(near.ordered(marked))))}
+    )
     seen = asked = pl.concat([seen, concerned]).unique()
     while True:
         near.around(_keys(near.evidence(), asked))
@@ -156,10 +164,10 @@ def _nearby(near: Neighbours, marked: pl.Series, model: Model) -> Reach:
     return Reach(evidence, edges, scope, marked, changed, near.held, near.retired, found.oversized, near)
 
 
-def _keys(evidence: Evidence, mention_ids: pl.Series) -> np.ndarray:
+def _keys(evidence: Evidence, mention_ids: pl.Series) -> Keyed:
     """Give the joint keys of some mentions."""
     mine = evidence.mentions["mention_id"].is_in(mention_ids.implode()).to_numpy()
-    return np.concatenate([keys[mine[nodes]] for keys, nodes in joint_keys(evidence)])
+    return {rule: keys[mine[nodes]] for rule, (keys, nodes) in enumerate(joint_keys(evidence))}
 
 
 def _post(engine: Engine, reach: Reach, renewal: Renewal) -> None:
@@ -185,41 +193,40 @@ def _outcomes(edges: pl.DataFrame, found: Partition) -> pl.DataFrame:
     ``linked``: the strongest pairs that hold each person together, one fewer than mentions; ``review``: left to
     people; ``refused``: would bind alone but breaks a constraint. Any other pair is scored anew when asked for.
     """
+    a, b = edges["a"].to_numpy(), edges["b"].to_numpy()
+    linked, doubtful = edges["linked"].to_numpy(), edges["doubtful"].to_numpy()
+    one = found.labels[a] == found.labels[b]
     unsure = pl.DataFrame(sorted(found.ambiguous), schema={"a": pl.Int64, "b": pl.Int64}, orient="row")
-    one = found.labels[edges["a"].to_numpy()] == found.labels[edges["b"].to_numpy()]
-    pairs = edges.with_columns(one=pl.Series(one, dtype=pl.Boolean)).join(
-        unsure.with_columns(unsure=pl.lit(value=True)), on=["a", "b"], how="left", maintain_order="left"
-    )
-    outcome = (
-        pl.when(pl.col("one"))
-        .then(pl.when("linked").then(pl.lit("linked")))
-        .when(pl.col("unsure").fill_null(value=False) | pl.col("doubtful"))
-        .then(pl.lit("review"))
-        .when(pl.col("linked"))
-        .then(pl.lit("refused"))
-    )
-    weight = (pl.col("weight") * 1000).round().cast(pl.Int64)
-    pairs = pairs.with_columns(weight, outcome=outcome).drop_nulls("outcome")
-    kept = _spanning(pairs.filter(pl.col("outcome") == "linked"), len(found.labels))
-    return pl.concat([kept, pairs.filter(pl.col("outcome") != "linked")]).select(
+    apart = np.flatnonzero(~one & (linked | doubtful))
+    asked = edges.select("a", "b")[apart].join(unsure.with_columns(unsure=True), on=["a", "b"], how="left")
+    review = doubtful[apart] | asked["unsure"].fill_null(value=False).to_numpy()
+    kept = _spanning(edges, np.flatnonzero(one & linked), len(found.labels))
+    rows = np.concatenate([kept, apart])
+    outcome = np.concatenate([np.zeros(len(kept), np.int64), 1 + review])
+    return edges[rows].select(
         "a",
         "b",
-        kind=pl.when("strong").then(pl.lit("strong")).otherwise(pl.lit("scored")),
-        weight="weight",
-        outcome="outcome",
+        kind=_KINDS[edges["strong"].to_numpy()[rows].astype(np.int64)],
+        weight=_thousandths(pl.col("weight")),
+        outcome=_OUTCOMES[outcome],
     )
 
 
-def _spanning(linked: pl.DataFrame, size: int) -> pl.DataFrame:
-    """Keep a maximum spanning forest of the accepted pairs; of two pairs as strong, the first in node order."""
-    if not linked.height:
+def _thousandths(weight: pl.Expr) -> pl.Expr:
+    return (weight * 1000).round().cast(pl.Int64)
+
+
+def _spanning(edges: pl.DataFrame, linked: np.ndarray, size: int) -> np.ndarray:
+    """Choose of some rows a maximum spanning forest; of two pairs as strong, the first in node order."""
+    if not len(linked):
         return linked
-    a, b = linked["a"].to_numpy(), linked["b"].to_numpy()
-    order = np.argsort(-linked["weight"].to_numpy(), kind="stable")
+    pairs = edges.select("a", "b", _thousandths(pl.col("weight")))[linked]
+    order = np.argsort(-pairs["weight"].to_numpy(), kind="stable")
     rank = np.empty(len(order))
     rank[order] = np.arange(1, len(order) + 1)
-    tree = minimum_spanning_tree(coo_matrix((rank, (a, b)), shape=(size, size)).tocsr())
-    return linked[np.sort(order[tree.data.astype(np.int64) - 1])]
+    graph = coo_matrix((rank, (pairs["a"].to_numpy(), pairs["b"].to_numpy())), shape=(size, size))
+    tree = minimum_spanning_tree(graph.tocsr())
+    return np.asarray(linked[np.sort(order[tree.data.astype(np.int64) - 1])])
 
 
 def _by_mention(outcome: pl.DataFrame, mention_ids: pl.Series) -> pl.DataFrame:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from schemas.tables import fact, mention, mention_alias, mention_identifier, mention_version, source_record
+from schemas.tables import fact, link_edge, mention, mention_alias, mention_identifier, mention_version, source_record
 
 ROWS = 20_000
 """Rows of a piece."""
@@ -44,6 +44,8 @@ CODED = frozenset(
         mention_identifier.c.kind,
         mention_identifier.c.issuer,
         fact.c.code,
+        link_edge.c.kind,
+        link_edge.c.outcome,
     }
 )
 """Texts of large tables that have few values: each value is kept once."""

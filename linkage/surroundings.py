@@ -5,7 +5,6 @@ households of everybody who is, was or may come to be under one roof with a pers
 one of them is read with all mentions; so is whoever has one of their dwellings, since a house of many joins nobody.
 """
 
-import numpy as np
 import polars as pl
 from sqlalchemy import Connection, Engine, select
 
@@ -13,6 +12,7 @@ from linkage.blocking import HOME_KINDS, home_keys
 from linkage.homes import GONE, MEMBERS, PARTIES, Homes, held_by, home_rows, orders
 from linkage.identity import resolve_retired
 from linkage.neighbours import Neighbours
+from linkage.postings import Keyed
 from linkage.reading import read_by, read_frame
 from schemas.tables import household, membership, person
 
@@ -41,7 +41,7 @@ class Surroundings:
     def widen(self, persons: pl.Series, numbers: pl.Series) -> None:
         """Look at the living households of these persons, too, and of whoever shared one; and at these numbers."""
         self._numbers = pl.concat([self._numbers, numbers]).unique()
-        self._near.around(home_keys("household_no", numbers.to_numpy()))
+        self._near.around(home_keys({"household_no": numbers}))
         self.persons = pl.concat([self.persons, persons]).unique()
         with self._engine.connect() as connection:
             step = pl.concat([persons, self._stale])
@@ -98,7 +98,6 @@ def _stale_members(connection: Connection) -> pl.Series:
     return read_frame(connection, query.where(person.c.retired_to.is_not(None)))["person_id"].unique()
 
 
-def _keys(tokens: pl.DataFrame) -> np.ndarray:
+def _keys(tokens: pl.DataFrame) -> Keyed:
     """Give the keys of household numbers and dwellings."""
-    found = [home_keys(kind, tokens[kind].drop_nulls().unique().to_numpy()) for kind in tokens.columns]
-    return np.concatenate(found)
+    return home_keys({kind: tokens[kind].drop_nulls().unique() for kind in tokens.columns})
