@@ -39,14 +39,16 @@ class Writing:
             for byte in group:
                 table[byte] = group[0]
         self._table, self._digit, self._marks, self._narrow = bytes(table), digit, marks, b"-" + narrow
+        self._loose = bytes.maketrans(digit[-1:], b"0")
+        self._nothing = bytes({*self._narrow, *digit, *b"".join(marks)} - {digit[-1]})
 
     def may_hold_numbers(self, raw: bytes) -> bool:
         """Tell fast whether bytes may hold twelve digits of whole groups in any width and grouping."""
         shape = raw.translate(self._table)
-        if (
-            _LONGER in shape
-        ):  # a group of more digits is no part of a number; what is left of it only lengthens others
+        if _LONGER in shape:  # a group of more digits is no part of a number; what is left only lengthens others
             shape = shape.replace(_LONGER, b",")
+        if _TWELVE not in shape.translate(self._loose, self._nothing):  # no, even if every part of a mark were one
+            return False
         shape = shape.replace(self._digit, b"0")
         for mark in self._marks:
             shape = shape.replace(mark, b"")

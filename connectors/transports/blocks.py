@@ -65,15 +65,19 @@ class Block:
     def rows_of_text(self) -> tuple[Lines, bool]:
         """Give the block's rows, one text each with the number of its first line, and whether all bytes decoded."""
         text, decoded = self.coding.decode(self.raw)
-        if self.newline == "\n" and "\r" in text:
-            text = text.replace("\r\n", "\n")
-        lines = text.split(self.newline) if self.newline else [text]
+        lines = self._lines(text)
         if not lines[-1]:
             lines.pop()
         if '"' not in text:
             return list(enumerate(lines, self.line)), decoded
         grouping = Grouping(self.width, "\t" if self.tabs else ",")
         return grouping.feed(self.line, lines) + grouping.finish(), decoded
+
+    def _lines(self, text: str) -> list[str]:
+        if self.newline != "\n" or "\r" not in text:
+            return text.split(self.newline) if self.newline else [text]
+        lines = text.split("\r\n")
+        return lines if text.count("\n") == len(lines) - 1 else text.replace("\r\n", "\n").split("\n")
 
 
 class FrameBlock(Block):
@@ -131,11 +135,13 @@ class _Reader:
 
     def _plain(self, texts: list[str]) -> list[list[str]] | None:
         """Split rows without looking at each; None when there is anything that this would pass over."""
-        together = "\n".join(texts)
+        delimiter, width = self._delimiter, self._width
+        together = f"{delimiter}\n{delimiter}".join(texts)
         if self._odd(together):
             return None
-        delimiter, width = self._delimiter, self._width
         if '"' not in together and "\r" not in together and len(max(texts, key=len, default="")) < _FIELD:
+            if together.count("\n") == len(texts) - 1:
+                return _cut(together.split(delimiter), width, len(texts))
             split = [text.split(delimiter) for text in texts]
         else:
             try:
@@ -181,3 +187,11 @@ class _Reader:
         if any(cell in _EXCEL_ERRORS for cell in cells):
             return "excel-error", cells
         return "", cells
+
+
+def _cut(cells: list[str], width: int, rows: int) -> list[list[str]] | None:
+    """Cut the cells of rows with a break between each two into rows; None when any is not of that width."""
+    step = width + 1
+    if len(cells) != rows * step - 1 or {*cells[width::step]} - {"\n"}:
+        return None
+    return [cells[start : start + width] for start in range(0, len(cells), step)]
