@@ -6,8 +6,8 @@ patient nobody delivered, and lines that are no JSON, are faults of their own.
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -24,8 +24,11 @@ __all__ = ["HEADER", "FhirSource", "ResourceTable"]
 HEADER = ("Patient.id", "resource")
 LOOK = 1 << 20
 """Bytes that are searched for numbers together."""
+TAIL = 1 << 12
+"""Bytes that are read together while the last line is looked for."""
 PARTS = {"RelatedPerson": "related", "Encounter": "encounters"}
 Json = dict[str, Any]
+_DECODER = json.JSONDecoder()
 
 
 class FhirSource:
@@ -98,7 +101,7 @@ class ResourceTable:
 
     def pieces(self, size: int) -> Iterator[Rows]:
         """Read patients with what refers to them."""
-        referring: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        referring: dict[str, dict[str, list[str]]] = {}
         faults: list[RawFault] = []
         for kind, part in PARTS.items():
             for line, text in _lines(self._files.get(kind)):
@@ -107,15 +110,15 @@ class ResourceTable:
                 if not patient:
                     faults.append(RawFault(line, "not-fhir" if not resource else "no-patient", ("", text)))
                 else:
-                    referring[patient][part].append(text)
-        rows: list[tuple[int, list[str]]] = []
+                    referring.setdefault(patient, {}).setdefault(part, []).append(text)
+        rows: list[tuple[int, Sequence[str]]] = []
         for line, text in _lines(self._files.get("Patient")):
             resource = _parse(text)
             if not resource or resource.get("resourceType") != "Patient" or not resource.get("id"):
                 faults.append(RawFault(line, "not-fhir", ("", text)))
                 continue
             patient = str(resource["id"])
-            rows.append((line, [patient, _bundle(text, referring.pop(patient, {}))]))
+            rows.append((line, (patient, _bundle(text, referring.pop(patient, {})))))
             if len(rows) >= size:
                 yield from pieces_of(rows, faults, size)
                 rows, faults = [], []
@@ -125,8 +128,8 @@ class ResourceTable:
 
 
 def _bundle(patient: str, parts: dict[str, list[str]]) -> str:
-    members = ",".join(f'"{part}":[{",".join(sorted(parts.get(part, ())))}]' for part in PARTS.values())
-    return f'{{"patient":{patient.strip()},{members}}}'
+    members = ",".join([f'"{part}":[{",".join(sorted(parts.get(part, ())))}]' for part in PARTS.values()])
+    return f'{{"patient":{patient},{members}}}'
 
 
 def bundle_text(patient: Json, related: list[Json], encounters: list[Json]) -> str:
@@ -144,8 +147,8 @@ def _lines(path: Path | None) -> Iterator[tuple[int, str]]:
         return
     with path.open("rb") as handle:
         for line, raw in enumerate(handle, 1):
-            if raw.strip():
-                yield line, _unescaped(raw.decode("utf-8", "replace").removeprefix("\ufeff").strip())
+            if written := raw.rstrip():
+                yield line, _unescaped(written.decode("utf-8", "replace").removeprefix("\ufeff").strip())
 
 
 def _unescaped(text: str) -> str:
@@ -160,25 +163,24 @@ def _unescaped(text: str) -> str:
 
 def _may_hold_numbers(path: Path) -> bool:
     with path.open("rb") as handle:
-        while lines := handle.readlines(LOOK):
-            raw = b"".join(lines)
+        while raw := handle.read(LOOK) + handle.readline():
             if UTF_8.may_hold_numbers(raw):
                 return True
-            if b"\\u" in raw and may_hold_numbers(_unescaped_lines(lines)):
+            if b"\\u" in raw and may_hold_numbers(_unescaped_lines(raw)):
                 return True
     return False
 
 
-def _unescaped_lines(lines: list[bytes]) -> str:
-    return "\n".join(_unescaped(line.decode("utf-8", "replace")) for line in lines)
+def _unescaped_lines(raw: bytes) -> str:
+    return "\n".join(_unescaped(line.decode("utf-8", "replace")) for line in raw.split(b"\n"))
 
 
 def _parse(text: str) -> Json | None:
     try:
-        found = json.loads(text)
+        found, end = _DECODER.raw_decode(text)
     except (json.JSONDecodeError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and end == len(text) else None
 
 
 def patient_of(resource: Json) -> str:
@@ -190,9 +192,13 @@ def patient_of(resource: Json) -> str:
 
 
 def _ends_whole(path: Path) -> bool:
-    """Tell whether the last line is whole: a newline behind it, or JSON that closes."""
-    last = b""
+    """Tell whether the last line is whole: JSON that closes, whatever blank lines follow it."""
     with path.open("rb") as handle:
-        for line in handle:
-            last = line.strip() or last
-    return not last or last.endswith(b"}")
+        at = handle.seek(0, os.SEEK_END)
+        while at:
+            start = max(0, at - TAIL)
+            handle.seek(start)
+            if last := handle.read(at - start).rstrip():
+                return last.endswith(b"}")
+            at = start
+    return True
