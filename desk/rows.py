@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, case, distinct, func, or_, select
+from sqlalchemy import Connection, RowMapping, Table, and_, bindparam, select
 
-from desk.clues import CLUE_OF, CLUES, LEAST_CLUES, Clue
+from desk.clues import CLUE_OF, LEAST_CLUES, Clue
+from schemas.search import part_of, persons_of
 from schemas.tables import SEARCH_KINDS, person, setting, view_member, view_search, view_source
 
 LIVING = "living"
 """The household actually living together; the register household (世帯) is another fact."""
-
-
-NAME = list(CLUES).index("name")
-_CLUE_NUMBERS = {SEARCH_KINDS.index(kind): list(CLUES).index(clue) for kind, clue in CLUE_OF.items()}
+NAME = "name"
+"""The clue that is enough alone."""
 
 
 def _visible(view: Table) -> Any:
@@ -24,6 +23,9 @@ _GENERATION = select(setting.c.value).where(setting.c.name == "generation")
 _RETIRED_TO = select(person.c.retired_to).where(person.c.person_id == bindparam("person"))
 _HOUSEHOLDS = select(view_member.c.household_id).where(
     view_member.c.person_id == bindparam("person"), view_member.c.kind == LIVING, _visible(view_member)
+)
+_PARTS = select(view_search.c.part, view_search.c.entries).where(
+    view_search.c.part.in_(bindparam("parts", expanding=True)), _visible(view_search)
 )
 _SOURCES = select(view_source).where(_visible(view_source))
 
@@ -48,16 +50,18 @@ def current_person(conn: Connection, person_id: int) -> int:
 def met_clues(conn: Connection, generation: int, clues: tuple[Clue, ...]) -> dict[int, frozenset[str]]:
     """Return by which search kinds each person meets the clues, for those who meet two of them or the full name."""
     tokens = [pair for clue in clues for pair in clue.tokens]
-    wanted = or_(*(and_(view_search.c.token == token, view_search.c.kind == kind) for kind, token in tokens))
-    hit = and_(wanted, _visible(view_search))
-    clue_of = case(*((view_search.c.kind == kind, number) for kind, number in _CLUE_NUMBERS.items()))
-    enough = or_(func.count(distinct(clue_of)) >= LEAST_CLUES, func.min(clue_of) == NAME)
-    persons = select(view_search.c.person_id).where(hit).group_by(view_search.c.person_id).having(enough)
-    query = select(view_search.c.person_id, view_search.c.kind).where(hit, view_search.c.person_id.in_(persons))
+    wanted = {"parts": sorted({part_of(token) for _, token in tokens}), "g": generation}
+    parts = {row.part: row.entries for row in conn.execute(_PARTS, wanted)}
     met: dict[int, set[str]] = {}
-    for person_id, kind in conn.execute(query.distinct(), {"g": generation}):
-        met.setdefault(person_id, set()).add(SEARCH_KINDS[kind])
-    return {person_id: frozenset(kinds) for person_id, kinds in met.items()}
+    for kind, token in tokens:
+        for person_id in persons_of(parts.get(part_of(token), b""), kind, token):
+            met.setdefault(person_id, set()).add(SEARCH_KINDS[kind])
+    return {person_id: frozenset(kinds) for person_id, kinds in met.items() if _enough(kinds)}
+
+
+def _enough(kinds: set[str]) -> bool:
+    met = {CLUE_OF[kind] for kind in kinds}
+    return len(met) >= LEAST_CLUES or NAME in met
 
 
 def living_households(conn: Connection, generation: int, person_id: int) -> list[int]:

@@ -7,13 +7,13 @@ source that carries addresses, that source's changed addresses are stored, not p
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import polars as pl
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 from pipelines import view_sql
-from pipelines.view_search import Tokens, shown, write_search
+from pipelines.view_search import Tokens, entries_of_both, first_entries, shown, write_search
 from privacy.log import record
 from schemas.store import chunks, delete_by
 from schemas.tables import (
@@ -69,8 +69,7 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
         for statement in view_sql.CARRIED if generation else ():
             conn.execute(text(statement), bound)
             conn.commit()
-        _write(conn, bound, tell)
-        _search(engine, conn, generation)
+        _write(engine, conn, bound, tell)
         versions = list(conn.execute(text(view_sql.OLD_VERSIONS)).scalars())
         conn.commit()
         for statement in (view_sql.SOURCES_END, view_sql.SOURCES):
@@ -102,29 +101,35 @@ def _prepare(conn: Connection, bound: dict[str, int]) -> None:
             conn.execute(text(f"ANALYZE {name}"))
 
 
-def _write(conn: Connection, bound: dict[str, int], tell: Callable[[int, int], None]) -> None:
-    """End what was shown of each person and write what is shown from now on, view by view."""
-    counts = [_count(conn, persons) for _, persons, _ in view_sql.WRITTEN]
-    conn.commit()
-    done, total = 0, sum(counts)
-    for (view, persons, statement), count in zip(view_sql.WRITTEN, counts, strict=True):
-        for first in range(1, count + 1, PERSONS):
-            part = {**bound, "first": first, "last": first + PERSONS - 1}
-            if bound["g"]:
-                conn.execute(text(view_sql.END.format(view=view, persons=persons)), part)
-            conn.execute(text(statement), part)
-            conn.commit()
-            tell(done + min(first + PERSONS - 1, count), total)
-        done += count
+def _write(engine: Engine, conn: Connection, bound: dict[str, int], tell: Callable[[int, int], None]) -> None:
+    """End what was shown of each person and write what is shown from now on, view by view.
 
-
-def _search(engine: Engine, conn: Connection, generation: int) -> None:
-    """Bring what persons are found by up to date with the mentions just written."""
-    before, now = shown(conn, generation), shown(conn, generation + 1)
+    What persons are found by follows from their mentions; it is read and joined beside the writing.
+    """
+    generation = bound["g"]
+    counts = {persons: _count(conn, persons) for persons in ("t_anew", "t_affected")}
+    told, total = 0, sum(counts[persons] for _, persons, _ in view_sql.WRITTEN)
+    before = shown(conn, generation, among="t_anew")
     conn.commit()
-    versions = [frame[name] for frame in (before, now) for name in ("identity_version", "address_version")]
-    tokens = Tokens.read(engine, pl.concat(versions).unique().sort() if generation else None)
-    write_search(conn, tokens, before, now, generation + 1)
+    with ThreadPoolExecutor(1) as beside:
+        everything = None if generation else beside.submit(Tokens.read, engine)
+        for view, persons, statement in view_sql.WRITTEN:
+            for first in range(1, counts[persons] + 1, PERSONS):
+                part = {**bound, "first": first, "last": first + PERSONS - 1}
+                if generation:
+                    conn.execute(text(view_sql.END.format(view=view, persons=persons)), part)
+                conn.execute(text(statement), part)
+                conn.commit()
+                tell(told + min(first + PERSONS - 1, counts[persons]), total)
+            told += counts[persons]
+            if view != view_mention.name:
+                continue
+            if everything is not None:
+                found = beside.submit(first_entries, engine, everything)
+            else:
+                found = beside.submit(entries_of_both, engine, before, shown(conn, generation + 1, among="t_anew"))
+                conn.commit()
+        write_search(conn, *found.result(), generation)
 
 
 def _sweep(conn: Connection, generation: int, versions: list[int]) -> None:

@@ -219,19 +219,12 @@ WRITTEN = (
     ("view_fact", "t_anew", FACTS),
     ("view_member", "t_affected", MEMBERS),
 )
-"""Views written by person: the view, the table of the persons, the statement."""
+"""Views written by person: the view, the table of the persons, the statement. Facts come after their mentions."""
 
 SHOWN = """
-SELECT w.person_id, w.identity_version, w.address_version
-FROM t_anew t JOIN view_mention w ON w.person_id = t.person_id
-WHERE w.g_from <= :g AND w.g_to > :g
+SELECT w.person_id, w.identity_version, w.address_version FROM view_mention w WHERE w.g_from <= :g AND w.g_to > :g
 """
-"""Which versions a generation shows of the persons written anew; their tokens are what the persons are found by."""
-
-SEARCH_END = """
-UPDATE view_search SET g_to = :next
-WHERE kind = :kind AND token = :token AND person_id = :person_id AND g_to = :open
-"""
+"""Which versions a generation shows; their tokens are what persons are found by."""
 
 SOURCES_END = """
 UPDATE view_source SET g_to = :next WHERE g_to = :open

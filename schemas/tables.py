@@ -62,7 +62,7 @@ SEARCH_KINDS = (
     "town_lot",
     "phone",
 )
-"""Tokens by which the desk finds a person; ``view_search.kind`` is the index in this tuple."""
+"""Tokens by which the desk finds a person; in ``view_search`` a kind is its index in this tuple."""
 
 # --- runs and configuration-independent state -------------------------------------------------------------
 
@@ -479,14 +479,13 @@ view_fact = Table(
     _ended("view_fact"),
     sqlite_with_rowid=False,
 )
-view_search = Table(
+view_search = Table(  # who is found by which token, packed (schemas/search.py)
     "view_search",
     metadata,
     *_generation(),
-    Column("kind", SmallInteger, nullable=False),
-    Column("token", BigInteger, nullable=False),
-    Column("person_id", BigInteger, nullable=False),
-    PrimaryKeyConstraint("kind", "token", "person_id", "g_from"),
+    Column("part", SmallInteger, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("part", "g_from"),
     _ended("view_search"),
     sqlite_with_rowid=False,
 )

@@ -5,8 +5,9 @@ under address protection with her child, whose former partner is a client of the
 """
 
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
+from struct import pack
 
 from sqlalchemy import Engine
 
@@ -17,6 +18,7 @@ from privacy.tokens import TokenMinter
 from schemas import tables
 from schemas.drafts import MentionDraft
 from schemas.sealed_parts import written_identity, written_notes, written_whereabouts
+from schemas.search import part_of
 from schemas.store import migrate, open_store
 from schemas.tables import GENERATION_OPEN, SEARCH_KINDS
 from schemas.values.addresses import parse_address
@@ -102,21 +104,25 @@ class Town:
     _ids: count = field(default_factory=lambda: count(1))
     _rows: list = field(default_factory=list)
     _facts: count = field(default_factory=lambda: count(1))
+    _found: set = field(default_factory=set)
 
     def insert(self, table, **values):
         self._rows.append((getattr(tables, table), values))
 
     def write(self):
         """Write everything delivered so far in one transaction."""
+        for part, entries in groupby(sorted(self._found), key=lambda entry: part_of(entry[0])):
+            tokens, kinds, persons = zip(*entries, strict=True)
+            packed = pack(f"<{len(tokens)}q{len(tokens)}q", *tokens, *persons) + bytes(kinds)
+            self.publish("view_search", part=part, entries=packed)
+        self._found.clear()
         with self.engine.begin() as conn:
             for table, values in self._rows:
                 conn.execute(table.insert().values(**values))
         self._rows.clear()
 
     def publish(self, table, **values):
-        row = {**values, "g_from": 1, "g_to": GENERATION_OPEN}
-        if (getattr(tables, table), row) not in self._rows:  # a person is found by each token once
-            self.insert(table, **row)
+        self.insert(table, **values, g_from=1, g_to=GENERATION_OPEN)
 
     def person(self, key):
         if key not in self.people:
@@ -197,7 +203,7 @@ class Town:
         for kind, (value,) in keys.items():
             if value and kind in SEARCH_KINDS:
                 number, token = SEARCH_KINDS.index(kind), minter.one(kind, value)
-                self.publish("view_search", kind=number, token=token, person_id=person_id)
+                self._found.add((token, number, person_id))
         return mention_id, record_id
 
     def fact(self, key, mention_id, source, kind, category, code, **more):

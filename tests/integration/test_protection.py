@@ -250,5 +250,5 @@ def test_withheld_mentions_stay_marked_until_published(place: Place) -> None:
         plain_sync(site)
         assert "緑が丘" in address_at(site)
         with site.engine.connect() as conn:
-            assert conn.execute(select(view_search.c.token)).all()
+            assert conn.execute(select(view_search.c.part)).all()
             assert conn.execute(select(mention.c.mention_id)).all()

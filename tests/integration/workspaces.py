@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from struct import unpack_from
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, select
@@ -17,6 +18,7 @@ from pipelines.work import SyncReport, Work
 from privacy.keyring import Keyring, create_keyring
 from privacy.sealing import open_sealed
 from schemas import tables
+from schemas.search import ENTRY_BYTES
 from schemas.tables import metadata
 
 DEMO = Path(__file__).parents[2] / "musubi" / "city" / "workspace"
@@ -226,6 +228,14 @@ class Canon:
             elif column in {"consent_token", "supersedes_token"} and value is not None:
                 row[column] = self.consents.get(value, "unknown")
         return tuple(row.items())
+
+    def _view_search(self, row: dict[str, Any]) -> Any:
+        if not row["g_from"] <= self.generation < row["g_to"]:
+            return None
+        packed, count = row["entries"], len(row["entries"]) // ENTRY_BYTES
+        tokens, persons = unpack_from(f"<{count}q", packed), unpack_from(f"<{count}q", packed, 8 * count)
+        entries = zip(tokens, packed[16 * count :], map(self.persons.get, persons), strict=True)
+        return (row["part"], tuple(sorted(entries, key=repr)))
 
     def _mention_version(self, row: dict[str, Any]) -> Any:
         mention_id = row["mention_id"]

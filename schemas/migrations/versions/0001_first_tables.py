@@ -473,10 +473,9 @@ def upgrade() -> None:
         "view_search",
         sa.Column("g_from", sa.BigInteger(), nullable=False),
         sa.Column("g_to", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.SmallInteger(), nullable=False),
-        sa.Column("token", sa.BigInteger(), nullable=False),
-        sa.Column("person_id", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("kind", "token", "person_id", "g_from"),
+        sa.Column("part", sa.SmallInteger(), nullable=False),
+        sa.Column("entries", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("part", "g_from"),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("view_search", schema=None) as batch_op:
