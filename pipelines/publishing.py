@@ -6,9 +6,10 @@ source that carries addresses, that source's changed addresses are stored, not p
 ``touched`` until the feed has caught up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import perf_counter
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
@@ -29,8 +30,10 @@ from schemas.tables import (
     view_source,
 )
 
-PERSONS = 1000
-"""Persons written per transaction: well below 100 ms on SQLite."""
+PERSONS = 500
+"""Persons written in a view's first transaction."""
+AIM = 0.04
+"""Seconds a transaction should take, and to which the number of persons is fitted: well below 100 ms."""
 SWEPT = 5000
 """Rows swept per transaction."""
 GENERATION = "generation"
@@ -70,7 +73,7 @@ def publish(engine: Engine, run_id: str, tell: Callable[[int, int], None] = lamb
             conn.execute(text(statement), bound)
             conn.commit()
         _write(engine, conn, bound, tell)
-        versions = list(conn.execute(text(view_sql.OLD_VERSIONS)).scalars())
+        versions = _old_versions(conn, generation)
         conn.commit()
         for statement in (view_sql.SOURCES_END, view_sql.SOURCES):
             conn.execute(text(statement), bound)
@@ -114,13 +117,13 @@ def _write(engine: Engine, conn: Connection, bound: dict[str, int], tell: Callab
     with ThreadPoolExecutor(1) as beside:
         everything = None if generation else beside.submit(Tokens.read, engine)
         for view, persons, statement in view_sql.WRITTEN:
-            for first in range(1, counts[persons] + 1, PERSONS):
-                part = {**bound, "first": first, "last": first + PERSONS - 1}
+            for first, last in _spans(counts[persons]):
+                part = {**bound, "first": first, "last": last}
                 if generation:
                     conn.execute(text(view_sql.END.format(view=view, persons=persons)), part)
                 conn.execute(text(statement), part)
                 conn.commit()
-                tell(told + min(first + PERSONS - 1, counts[persons]), total)
+                tell(told + last, total)
             told += counts[persons]
             if view != view_mention.name:
                 continue
@@ -130,6 +133,23 @@ def _write(engine: Engine, conn: Connection, bound: dict[str, int], tell: Callab
                 found = beside.submit(entries_of_both, engine, before, shown(conn, generation + 1, among="t_anew"))
                 conn.commit()
         write_search(conn, *found.result(), generation)
+
+
+def _spans(count: int) -> Iterator[tuple[int, int]]:
+    """Cut numbers from 1 on into spans, the next one fitted to the time spent on the last."""
+    first, size = 1, PERSONS
+    while first <= count:
+        begun = perf_counter()
+        yield first, min(first + size - 1, count)
+        first += size
+        size = max(1, min(2 * size, int(size * AIM / (perf_counter() - begun))))
+
+
+def _old_versions(conn: Connection, generation: int) -> list[int]:
+    """Find the versions of touched mentions that nobody will see any more."""
+    if not generation and conn.execute(text(view_sql.ALL_CURRENT)).scalar_one():
+        return []
+    return list(conn.execute(text(view_sql.OLD_VERSIONS)).scalars())
 
 
 def _sweep(conn: Connection, generation: int, versions: list[int]) -> None:

@@ -4,29 +4,26 @@ A whole set at once, column by column: versions joined with their tokens, compar
 differs is written, packed (``schemas/search.py``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Self
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, Engine, Executable, select, text, update
+from sqlalchemy import Connection, Engine, column, select, table, update
 
-from pipelines import view_sql
+from linkage.reading import read_by, read_frame, read_whole
 from schemas.search import ENTRY_BYTES, SHIFT
-from schemas.store import bulk_insert, chunks
-from schemas.tables import GENERATION_OPEN, SEARCH_KINDS, mention_alias, mention_version, view_search
+from schemas.store import bulk_insert
+from schemas.tables import GENERATION_OPEN, SEARCH_KINDS, mention_alias, mention_version, view_mention, view_search
 
-READ = 50_000
-"""Versions per reading: none is so long that the write-ahead log could not be folded away behind it."""
+PLACES = ("town_lot", "phone")
+"""Search kinds that tell where somebody is."""
 WRITE = 2000
 """Parts per transaction: well below 100 ms on SQLite."""
 ENTRY = ["token", "kind", "person_id"]
 PART = (pl.col("token") // 2**SHIFT).alias("part")
 COLUMNS = ("part", "entries", "g_from", "g_to")
-OWN = {"version_id": pl.Int64, **dict.fromkeys(SEARCH_KINDS, pl.Int64)}
-FURTHER = {"version_id": pl.Int64, "kind": pl.String, "token": pl.Int64}
-SHOWN = {"person_id": pl.Int64, "identity_version": pl.Int64, "address_version": pl.Int64}
 
 
 class Tokens:
@@ -42,23 +39,18 @@ class Tokens:
         version, alias = mention_version.c, mention_alias.c
         own = select(version.version_id, *(version[kind] for kind in SEARCH_KINDS))
         further = select(alias.version_id, alias.kind, alias.token).where(alias.kind.in_(SEARCH_KINDS))
-        owned, others = [pl.DataFrame(schema=OWN)], [pl.DataFrame(schema=FURTHER)]
+        if versions is None:
+            frames = read_whole(engine, {mention_version: own, mention_alias: further})
+            return cls(frames[mention_version], frames[mention_alias])
         with engine.connect() as conn:
-            if versions is None:
-                for span in _spans(conn):
-                    owned.append(_frame(conn, own.where(version.version_id.between(*span)), OWN))
-                    others.append(_frame(conn, further.where(alias.version_id.between(*span)), FURTHER))
-                    conn.commit()
-            else:
-                for part in chunks(versions.to_list()):
-                    owned.append(_frame(conn, own.where(version.version_id.in_(part)), OWN))
-                    others.append(_frame(conn, further.where(alias.version_id.in_(part)), FURTHER))
-        return cls(pl.concat(owned), pl.concat(others))
+            return cls(
+                read_by(conn, own, version.version_id, versions), read_by(conn, further, alias.version_id, versions)
+            )
 
     def entries(self, shown: pl.DataFrame) -> pl.DataFrame:
         """Give the entries of the persons shown, each once, in the order in which they are packed."""
-        places = [kind for kind in SEARCH_KINDS if kind in view_sql.PLACES]
-        others = [kind for kind in SEARCH_KINDS if kind not in view_sql.PLACES]
+        places = [kind for kind in SEARCH_KINDS if kind in PLACES]
+        others = [kind for kind in SEARCH_KINDS if kind not in PLACES]
         found = [
             *self._of(others, shown.select("person_id", version_id="identity_version")),
             *self._of(places, shown.select("person_id", version_id="address_version")),
@@ -66,42 +58,26 @@ class Tokens:
         return pl.concat(found).sort(ENTRY)
 
     def _of(self, kinds: list[str], persons: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        own = persons.join(self._own.select("version_id", *kinds), on="version_id")
+        places = self._own.select("version_id").with_row_index("place")
+        own = persons.join(places, on="version_id")
         further = persons.join(self._further.filter(pl.col("kind").is_in(kinds)), on="version_id")
         for kind in kinds:
             pairs = [
-                own.select("person_id", token=kind).drop_nulls(),
+                own.select("person_id", token=self._own[kind].gather(own["place"])).drop_nulls(),
                 further.filter(pl.col("kind") == kind).select("person_id", "token"),
             ]
             number = pl.lit(SEARCH_KINDS.index(kind), pl.UInt8).alias("kind")
             yield pl.concat(pairs).unique().select("token", number, "person_id")
 
 
-def _spans(conn: Connection) -> Iterator[tuple[int, int]]:
-    """Cut all versions into spans of ids."""
-    after = 0
-    page = "SELECT version_id FROM mention_version WHERE version_id > :after ORDER BY version_id LIMIT :read"
-    end = text(f"SELECT MAX(version_id) FROM ({page}) page")
-    while (last := conn.execute(end, {"after": after, "read": READ}).scalar()) is not None:
-        yield after + 1, last
-        after = last
-
-
-def _frame(
-    conn: Connection, query: Executable, schema: Mapping[str, type[pl.DataType]], **bound: int
-) -> pl.DataFrame:
-    """Read a query into columns; the driver's own rows, since there are many."""
-    cursor = conn.execute(query, bound).cursor
-    parts = [pl.DataFrame(schema=schema)]
-    while rows := cursor.fetchmany(READ):
-        parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
-    return pl.concat(parts)
-
-
 def shown(conn: Connection, generation: int, *, among: str = "") -> pl.DataFrame:
     """Read which versions a generation shows, of everybody or among the persons of a table."""
-    chosen = f" AND w.person_id IN (SELECT person_id FROM {among})" if among else ""
-    return _frame(conn, text(view_sql.SHOWN + chosen), SHOWN, g=generation)
+    view = view_mention.c
+    query = select(view.person_id, view.identity_version, view.address_version)
+    query = query.where(view.g_from <= generation, view.g_to > generation)
+    if among:
+        query = query.where(view.person_id.in_(select(column("person_id")).select_from(table(among))))
+    return read_frame(conn, query)
 
 
 def first_entries(engine: Engine, everything: Future[Tokens]) -> tuple[pl.DataFrame, pl.DataFrame]:

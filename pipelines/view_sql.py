@@ -4,14 +4,12 @@ Temporary tables of one connection: ``t_changed`` (persons whose own mentions ch
 whoever shares or shared a household with them, numbered: their memberships are written anew), ``t_near`` (they and
 their households), ``t_case`` (those of them with an open case), ``t_known`` (affected persons that are published),
 ``t_anew`` (persons whose mentions and facts are written anew, numbered), ``t_late`` (mentions whose changed address
-must wait, and the version whose address is shown meanwhile).
+must wait, and the version whose address is shown meanwhile). ``CROSS JOIN`` tells SQLite to begin with the few rows.
 """
 
 from schemas.tables import FACT_COLUMNS, GENERATION_OPEN
 
 OPEN = GENERATION_OPEN
-PLACES = ("town_lot", "phone")
-"""Search kinds that tell where somebody is."""
 
 TEMPORARY = {
     "t_changed": "person_id {id} PRIMARY KEY",
@@ -52,10 +50,10 @@ JOIN person_mention pm ON pm.mention_id = l.mention_id JOIN t_known k ON k.perso
 
 CHANGED = """
 INSERT INTO t_changed
-SELECT pm.person_id FROM touched u JOIN person_mention pm ON pm.mention_id = u.mention_id
+SELECT pm.person_id FROM touched u CROSS JOIN person_mention pm WHERE pm.mention_id = u.mention_id
 UNION
-SELECT v.person_id FROM touched u JOIN view_mention v ON v.mention_id = u.mention_id
-WHERE v.g_from <= :g AND v.g_to > :g
+SELECT v.person_id FROM touched u CROSS JOIN view_mention v
+WHERE v.mention_id = u.mention_id AND v.g_from <= :g AND v.g_to > :g
 """
 
 AFFECTED = """
@@ -63,12 +61,12 @@ INSERT INTO t_affected
 SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (
     SELECT person_id FROM t_changed
     UNION
-    SELECT b.person_id FROM t_changed c
-    JOIN membership a ON a.person_id = c.person_id JOIN membership b ON b.household_id = a.household_id
+    SELECT b.person_id FROM t_changed c CROSS JOIN membership a CROSS JOIN membership b
+    WHERE a.person_id = c.person_id AND b.household_id = a.household_id
     UNION
-    SELECT b.person_id FROM t_changed c
-    JOIN view_member a ON a.person_id = c.person_id AND a.g_from <= :g AND a.g_to > :g
-    JOIN view_member b ON b.household_id = a.household_id AND b.g_from <= :g AND b.g_to > :g
+    SELECT b.person_id FROM t_changed c CROSS JOIN view_member a CROSS JOIN view_member b
+    WHERE a.person_id = c.person_id AND b.household_id = a.household_id
+      AND a.g_from <= :g AND a.g_to > :g AND b.g_from <= :g AND b.g_to > :g
 ) found
 """
 
@@ -76,8 +74,8 @@ NEAR = """
 INSERT INTO t_near
 SELECT person_id FROM t_affected
 UNION
-SELECT b.person_id FROM t_affected t
-JOIN membership a ON a.person_id = t.person_id JOIN membership b ON b.household_id = a.household_id
+SELECT b.person_id FROM t_affected t CROSS JOIN membership a CROSS JOIN membership b
+WHERE a.person_id = t.person_id AND b.household_id = a.household_id
 """
 
 _OPEN_CASE = """
@@ -86,21 +84,17 @@ s.population = 'all' AND r.source_id = s.source_id AND r.deleted = 0 AND r.histo
 
 CASES = f"""
 INSERT INTO t_case
-SELECT DISTINCT n.person_id FROM t_near n
-JOIN person_mention pm ON pm.person_id = n.person_id
-JOIN mention m ON m.mention_id = pm.mention_id
-JOIN source_record r ON r.record_id = m.record_id
-JOIN source s ON {_OPEN_CASE}
+SELECT DISTINCT n.person_id
+FROM t_near n CROSS JOIN person_mention pm CROSS JOIN mention m CROSS JOIN source_record r CROSS JOIN source s
+WHERE pm.person_id = n.person_id AND m.mention_id = pm.mention_id AND r.record_id = m.record_id AND {_OPEN_CASE}
 """
 
 KNOWN = """
 INSERT INTO t_known
 SELECT t.person_id FROM t_affected t JOIN t_case c ON c.person_id = t.person_id
 UNION
-SELECT t.person_id FROM t_case c
-JOIN membership a ON a.person_id = c.person_id
-JOIN membership b ON b.household_id = a.household_id
-JOIN t_affected t ON t.person_id = b.person_id
+SELECT t.person_id FROM t_case c CROSS JOIN membership a CROSS JOIN membership b CROSS JOIN t_affected t
+WHERE a.person_id = c.person_id AND b.household_id = a.household_id AND t.person_id = b.person_id
 """
 
 ANEW = """
@@ -140,20 +134,20 @@ CARRIED = (
 INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
 SELECT DISTINCT :next, :next, b.household_id, moved.person_id, b.kind, '', '', '', '', ''
 FROM (
-    SELECT DISTINCT v.person_id AS before_id, pm.person_id FROM t_affected t
-    JOIN view_mention v ON v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g
-    JOIN person_mention pm ON pm.mention_id = v.mention_id AND pm.person_id <> v.person_id
-) moved
-JOIN view_member b ON b.person_id = moved.before_id
-WHERE NOT EXISTS (
+    SELECT DISTINCT v.person_id AS before_id, pm.person_id
+    FROM t_affected t CROSS JOIN view_mention v CROSS JOIN person_mention pm
+    WHERE v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g
+      AND pm.mention_id = v.mention_id AND pm.person_id <> v.person_id
+) moved CROSS JOIN view_member b
+WHERE b.person_id = moved.before_id AND NOT EXISTS (
     SELECT 1 FROM view_member x WHERE x.household_id = b.household_id AND x.person_id = moved.person_id
 )
 """,
     """
 INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
 SELECT DISTINCT :next, :next, h.retired_to, b.person_id, b.kind, '', '', '', '', ''
-FROM household h JOIN view_member b ON b.household_id = h.household_id
-WHERE h.retired_to > 0 AND NOT EXISTS (
+FROM household h CROSS JOIN view_member b
+WHERE h.retired_to > 0 AND b.household_id = h.household_id AND NOT EXISTS (
     SELECT 1 FROM view_member x WHERE x.household_id = h.retired_to AND x.person_id = b.person_id
 )
 """,
@@ -221,11 +215,6 @@ WRITTEN = (
 )
 """Views written by person: the view, the table of the persons, the statement. Facts come after their mentions."""
 
-SHOWN = """
-SELECT w.person_id, w.identity_version, w.address_version FROM view_mention w WHERE w.g_from <= :g AND w.g_to > :g
-"""
-"""Which versions a generation shows; their tokens are what persons are found by."""
-
 SOURCES_END = """
 UPDATE view_source SET g_to = :next WHERE g_to = :open
 """
@@ -236,9 +225,13 @@ FROM source s LEFT JOIN delivery d ON d.source_id = s.source_id AND d.status = '
 GROUP BY s.source_id, s.agency_id, s.programme
 """
 
+ALL_CURRENT = """
+SELECT (SELECT COUNT(*) FROM mention_version) = (SELECT COUNT(*) FROM mention)
+"""
+"""As many versions as mentions: none is old."""
+
 OLD_VERSIONS = """
-SELECT v.version_id FROM touched u JOIN mention_version v ON v.mention_id = u.mention_id
-LEFT JOIN mention m ON m.mention_id = v.mention_id
-WHERE (m.mention_id IS NULL OR v.version_id <> m.version_id)
+SELECT v.version_id FROM touched u CROSS JOIN mention_version v LEFT JOIN mention m ON m.mention_id = v.mention_id
+WHERE v.mention_id = u.mention_id AND (m.mention_id IS NULL OR v.version_id <> m.version_id)
   AND NOT EXISTS (SELECT 1 FROM t_late l WHERE l.mention_id = v.mention_id AND l.address_version = v.version_id)
 """

@@ -27,7 +27,7 @@ from privacy.log import record, staff_pseudonym
 from privacy.log.manifest import Manifest
 from schemas.errors import ConfigurationError, GuardStopped, MusubiError, SourceUnavailable
 from schemas.source import SourceDefinition
-from schemas.tables import delivery, household, person_mention, source
+from schemas.tables import delivery, household, person, source
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -275,7 +275,9 @@ class Work:
         """Count the end state."""
         with self.site.engine.connect() as conn:
             self.report.persons = int(
-                conn.execute(select(func.count(func.distinct(person_mention.c.person_id)))).scalar_one()
+                conn.execute(
+                    select(func.count()).select_from(person).where(person.c.retired_to.is_(None))
+                ).scalar_one()
             )
             self.report.households = int(
                 conn.execute(

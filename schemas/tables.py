@@ -251,7 +251,7 @@ fact = Table(
     Column("mention_id", BigInteger, nullable=False),
     Column("seq", Integer, nullable=False),
     *_fact_columns(),
-    Index("ix_fact_record", "record_id"),
+    Index("ix_fact_record", "record_id", "mention_id"),
 )
 consent = Table(  # one row per agency x category x purpose that a source record grants or refuses
     "consent",
@@ -369,6 +369,7 @@ household = Table(
     Column("household_id", Id, primary_key=True),
     Column("kind", String, nullable=False),  # register | living
     Column("retired_to", BigInteger),
+    _some("ix_household_retired", "household_id", "retired_to IS NOT NULL"),
 )
 membership = Table(
     "membership",

@@ -94,7 +94,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     with op.batch_alter_table("fact", schema=None) as batch_op:
-        batch_op.create_index("ix_fact_record", ["record_id"], unique=False)
+        batch_op.create_index("ix_fact_record", ["record_id", "mention_id"], unique=False)
 
     op.create_table(
         "household",

@@ -22,11 +22,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("segment", "part"),
     )
     op.create_index("ix_link_edge_apart", "link_edge", ["b"], sqlite_where=APART, postgresql_where=APART)
+    op.create_index(
+        "ix_household_retired", "household", ["household_id"], sqlite_where=RETIRED, postgresql_where=RETIRED
+    )
     op.create_index("ix_person_retired", "person", ["person_id"], sqlite_where=RETIRED, postgresql_where=RETIRED)
 
 
 def downgrade() -> None:
     """Take back."""
     op.drop_index("ix_person_retired", "person")
+    op.drop_index("ix_household_retired", "household")
     op.drop_index("ix_link_edge_apart", "link_edge")
     op.drop_table("posting")
