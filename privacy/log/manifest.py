@@ -10,15 +10,15 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from privacy.verify import Mismatch, fold, leaf_hash, node_hash, root_of_inclusion
+from privacy.verify import TILE, Mismatch, fold, leaf_hash, node_hash, perfect_root, root_of_inclusion
 
 MAGIC = b"musubi-manifest/1\n"
 SALT = 16
 LEAF = 32
 _RECORD = SALT + LEAF
-_DRAWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +38,45 @@ class Manifest:
         self._path = path
         self._begun = False
         self._peaks: list[tuple[int, bytes]] = []
-        self._salts: list[bytes] = []
+        """Height above that of a full tile, and root."""
+        self._tile: list[bytes] = []
+        """Leaves of the tile that is not full yet."""
         self.size = 0
 
     def add(self, rows: Iterable[bytes]) -> None:
         """Add rows in the order they were written."""
-        written = bytearray()
-        for row in rows:
-            salt = self._salt()
-            leaf = leaf_hash(salt + row)
-            written += salt + leaf
-            self._push(leaf)
-        if not written:
+        listed = list(rows)
+        if not listed:
             return
+        drawn = secrets.token_bytes(SALT * len(listed))
+        salts = [drawn[start : start + SALT] for start in range(0, len(drawn), SALT)]
+        leaves = [sha256(b"\x00" + salt + row).digest() for salt, row in zip(salts, listed, strict=True)]
+        self._tile += leaves
+        self.size += len(leaves)
+        while len(self._tile) >= TILE:
+            self._push(perfect_root(self._tile[:TILE]))
+            del self._tile[:TILE]
         if not self._begun:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.write_bytes(MAGIC)
             self._begun = True
         with self._path.open("ab") as file:
-            file.write(written)
+            file.write(b"".join([salt + leaf for salt, leaf in zip(salts, leaves, strict=True)]))
 
     def close(self) -> str:
         """Make the file durable and give the root in hexadecimal; a run that wrote nothing leaves no file."""
         if self._begun:
             with self._path.open("rb") as file:
                 os.fsync(file.fileno())
-        return fold([one for _, one in self._peaks]).hex()
+        roots = [root for _, root in self._peaks]
+        return fold([*roots, _root(self._tile)] if self._tile else roots).hex()
 
-    def _salt(self) -> bytes:
-        if not self._salts:
-            drawn = secrets.token_bytes(SALT * _DRAWN)
-            self._salts = [drawn[start : start + SALT] for start in range(0, len(drawn), SALT)]
-        return self._salts.pop()
-
-    def _push(self, leaf: bytes) -> None:
+    def _push(self, root: bytes) -> None:
         height, peaks = 0, self._peaks
         while peaks and peaks[-1][0] == height:
-            leaf = node_hash(peaks.pop()[1], leaf)
+            root = node_hash(peaks.pop()[1], root)
             height += 1
-        peaks.append((height, leaf))
-        self.size += 1
+        peaks.append((height, root))
 
 
 def manifest_root(path: Path) -> str:

@@ -6,7 +6,7 @@ from privacy.log.manifest import MAGIC, Manifest, manifest_root, prove_row, veri
 from privacy.verify import Mismatch
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 257])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 256, 257, 700, 1025])
 def test_every_row_is_proven_and_no_other(tmp_path, size):
     rows = [f"ledger/{number}/{number * 7}".encode() for number in range(size)]
     manifest = Manifest(tmp_path / "run")
