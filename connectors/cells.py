@@ -27,6 +27,7 @@ _PLAIN_CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:_-]{0,29}")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 EXCEL_SERIAL = "excel-serial-date"
 UNKNOWN_AGENCY = "unknown-agency"
+UNREAD_DATE, UNREAD_CODE = "unread-date", "unread-code"
 
 
 def folded(text: str) -> str:
@@ -54,6 +55,8 @@ class Columns:
         self.at = {name: position for position, name in enumerate(header)}
         self.warnings: list[str] = []
         """Filled while a row is read, emptied by the mapper."""
+        self._lenient = definition.protects
+        """A row of the protection feed protects whatever of it cannot be read."""
         self._dates: dict[str, PartialDate | None] = {}
         self._era = True
 
@@ -84,7 +87,10 @@ class Columns:
         try:
             found = parse_date(text.strip(), era=self._era)
         except ValueError:
-            raise RecordRejected("bad-date", name) from None
+            if not self._lenient:
+                raise RecordRejected("bad-date", name) from None
+            self.warnings.append(UNREAD_DATE)
+            return PartialDate("", "unknown", text)
         bounded(self._dates)[text] = found
         return found
 
@@ -162,6 +168,9 @@ class Columns:
                 pass
             plain = folded(text)
             found = known.get(plain, "" if not plain else default)
+            if found is None and self._lenient:
+                self.warnings.append(UNREAD_CODE)
+                return ""
             if found is None:
                 raise RecordRejected("unknown-code", column)
             if default is None or not plain:

@@ -54,7 +54,7 @@ class Mapper:
         self._consents = [(rule.on, consent_plan(self._columns, rule)) for rule in definition.consent]
         self._protections = [(rule.on, protection_plan(self._columns, rule)) for rule in definition.protection]
         self._record = _RecordPlan(self._columns)
-        self._columnar = self._fhir is None and not self._protections and not definition.record.event_date
+        self._columnar = not (self._fhir or self._protections or definition.protects or definition.record.event_date)
         """Whether a batch can be read column by column: orders and events are few, and each counts by itself."""
 
     def record_key(self, cells: Cells) -> str | None:
@@ -63,7 +63,10 @@ class Mapper:
             return folded(cells[self._only]) or None
         parts = [cells[at] if at is not None and at < len(cells) else "" for at in self._identity]
         needed = [cells[at] if at is not None and at < len(cells) else "" for at in self._needed]
-        return join_key(parts) if all(part and not part.isspace() for part in needed) else None
+        there = [bool(part) and not part.isspace() for part in needed]
+        # An order protects whoever it names, though one of its numbers is missing.
+        enough = any(there) if self.definition.protects else all(there)
+        return join_key(parts) if enough else None
 
     def place(self, cells: Cells) -> tuple[str, str, bool] | None:
         """Say which version of which record a row is: record key, history number and whether it is the latest.

@@ -163,7 +163,7 @@ class MentionPlan:
         if not names:
             if not primary and not identifiers:
                 return None
-            if primary and self._names:
+            if primary and self._names and not (identifiers and self.columns.definition.protects):
                 raise RecordRejected("name-missing", "name")
         return Person(
             names,

@@ -35,12 +35,17 @@ JOIN (
           GROUP BY source_id) d ON d.source_id = s.source_id
     WHERE s.carries_address = 1 AND s.protects = 0
       AND EXISTS (SELECT 1 FROM source p WHERE p.protects = 1)
-      AND d.as_of > COALESCE((SELECT MAX(SUBSTR(x.as_of, 1, 10)) FROM delivery x JOIN source p
-                              ON p.source_id = x.source_id AND p.protects = 1 WHERE x.status = 'applied'), '')
+      AND d.as_of > COALESCE((
+        SELECT MAX(SUBSTR(x.as_of, 1, 10)) FROM delivery x
+        JOIN source p ON p.source_id = x.source_id AND p.protects = 1
+        WHERE x.status = 'applied' AND NOT EXISTS (
+            SELECT 1 FROM quarantine q WHERE q.delivery_id = x.delivery_id AND q.state = 'waiting')), '')
 ) late ON late.source_id = r.source_id
 LEFT JOIN view_mention w ON w.mention_id = m.mention_id AND w.g_from <= :g AND w.g_to > :g
 WHERE w.address_version IS NULL OR w.address_version <> m.version_id
 """
+
+"""A protection feed of which rows wait in quarantine has not come: nobody knows whom they protect."""
 
 LATE_COUNT = """
 SELECT COUNT(*) FROM t_late l

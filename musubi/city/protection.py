@@ -71,7 +71,6 @@ def make_protection(scene: Scene) -> Sheet:
     sheet["閲覧可能機関"] = chosen(
         rng, len(rows), ("shimin:agency_worker", "shimin:agency_worker、kodomo:agency_worker")
     )
-    sheet.plant(宛名番号="1999999981", 支援措置番号="", 氏名="番号　無子", 支援措置区分="1", 生年月日="1990-01-01")
     return sheet
 
 

@@ -238,6 +238,50 @@ def test_the_late_feed_protects_who_moved_and_her_new_address_was_never_shown(pl
         assert found_by(site, OLD, "090-0000-1111") == 0
 
 
+def test_an_order_with_parts_nobody_can_read_protects_all_the_same(place: Place) -> None:
+    """A number is missing and two days are none: whom the row names is protected."""
+    row = {
+        "宛名番号": "9000000001",
+        "氏名": PERSON["name"],
+        "生年月日": PERSON["birth"],
+        "性別": "？",
+        "支援措置区分": "1",
+        "支援措置事由": "読めない",
+        "支援措置開始年月日": "１０月ごろ？",
+        "加害者_生年月日": "昭和２Ｘ年",
+        "加害者判明区分": "2",
+    }
+    with place.site() as site:
+        plain_sync(site)
+        shown = address_at(site)
+        place.drop("protection", "SHIEN_20261102.csv", preset_text("address_protection", [row]))
+        report = plain_sync(site)
+        assert report.waiting_rows == 0
+        assert report.warnings["protection: unread-date"] == 1
+        assert shown
+        assert address_at(site) == ""
+
+
+def test_a_feed_of_which_a_row_waits_has_not_come(place: Place) -> None:
+    """Nobody can say whom a row in quarantine protects: changed addresses wait until the source has mended it."""
+    whole = preset_text(
+        "address_protection", [{"宛名番号": "9000000999", "支援措置番号": "S1", "氏名": "番号　有子"}]
+    )
+    with place.site() as site:
+        assert plain_sync(site).withheld_addresses == 0
+        shown = address_at(site)
+        hospital_says(place, "20261102", NEW, "090-0000-2222")
+        place.drop("protection", "SHIEN_20261102.csv", whole.rstrip("\n") + "\n壊れた行\n")
+        report = plain_sync(site)
+        assert report.waiting_rows == 1
+        assert report.withheld_addresses == 1
+        assert address_at(site) == shown
+        protection_says(place, "20261103")
+        report = plain_sync(site)
+        assert report.waiting_rows == report.withheld_addresses == 0
+        assert "緑が丘" in address_at(site)
+
+
 def test_withheld_mentions_stay_marked_until_published(place: Place) -> None:
     """A run in which nothing else happens publishes them once the feed has come, whoever delivered it."""
     with place.site() as site:
