@@ -94,7 +94,7 @@ def _of_text(text: str) -> tuple[str, str, str, str]:
     digit = _FIRST_DIGIT.search(text)
     if digit is not None and "〒" not in text:
         at = digit.start()
-        if found := _together(_head(text[:at], inside=False), _tail(text[at:])):
+        if found := _together(_head(text[:at], inside=False, reached="県" in text[at:]), _tail(text[at:])):
             return ("", *found)
     folded = _fold(text)
     if written := _POSTCODE.match(folded):
@@ -103,13 +103,16 @@ def _of_text(text: str) -> tuple[str, str, str, str]:
 
 
 @lru_cache(maxsize=65536)
-def _head(text: str, *, inside: bool) -> tuple[str, bool] | None:
-    """Give the town of what stands before the first digit and whether it ends with its 丁目; None: read the whole."""
+def _head(text: str, *, inside: bool, reached: bool = False) -> tuple[str, bool] | None:
+    """Give the town of what stands before the first digit and whether it ends with its 丁目; None: read the whole.
+
+    ``reached`` says that a 県 follows, to which a few letters before the digit may belong.
+    """
     folded = _fold(text)
     if any(letter.isdigit() for letter in folded):
         return None
     if not inside:
-        if len(folded) <= _LONGEST_PREFECTURE:  # what takes three letters before 県 may reach over the digit
+        if reached and len(folded) <= _LONGEST_PREFECTURE:
             return None
         folded = _without_city(folded)
     place = _CHOME.search(folded)
@@ -122,7 +125,7 @@ def _head(text: str, *, inside: bool) -> tuple[str, bool] | None:
 def _tail(text: str) -> tuple[str, tuple[str, ...], str] | None:
     """Give 丁目, numbers and building of what begins with the first digit; None: read the whole."""
     folded = _fold(text)
-    chome, place = "", _CHOME.search(folded)
+    chome, place = "", _CHOME.search(folded) if "丁目" in folded else None
     if place is not None:
         if place.start():
             return None
@@ -145,8 +148,11 @@ def _digits(text: str) -> str:
 
 
 def _fold(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text.strip())
-    return _SPACED_HYPHEN.sub("-", _DASH.sub("-", folded))
+    folded = text.strip()
+    if not folded.isascii():
+        folded = _DASH.sub("-", unicodedata.normalize("NFKC", folded))
+    spaced = "-" in folded and (" " in folded or not folded.isprintable())
+    return _SPACED_HYPHEN.sub("-", folded) if spaced else folded
 
 
 def _split(folded: str) -> Parts:
@@ -175,7 +181,7 @@ def _lot(tail: str) -> tuple[tuple[str, ...], str]:
     match = _NUMBERS.match(_join_numbers(tail))
     if match is None:
         return (), tail
-    return tuple(str(int(part)) for part in match["numbers"].split("-")), match["rest"].strip()
+    return tuple([str(int(part)) for part in match["numbers"].split("-")]), match["rest"].strip()
 
 
 def _with_chome(town: str, numbers: tuple[str, ...], building: str, *, whole: bool) -> Parts:
@@ -187,7 +193,7 @@ def _with_chome(town: str, numbers: tuple[str, ...], building: str, *, whole: bo
 
 def _join_numbers(tail: str) -> str:
     """番地, 番, 号 and の between numbers become hyphens."""
-    joined = _JOINT.sub("-", tail)
+    joined = _JOINT.sub("-", tail) if "番" in tail or "の" in tail else tail
     return _LAST_MARK.sub(" ", joined, count=1) if "番" in joined or "号" in joined else joined
 
 

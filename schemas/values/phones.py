@@ -5,6 +5,8 @@ import unicodedata
 from functools import lru_cache
 
 _EXTENSION = re.compile(r"\(?(内線|内|ext\.?|EXT\.?)\s*\d+\)?")
+_PLAIN = re.compile(r"0[0-9]*(?:-[0-9]+)*")
+"""How most numbers come; read without a look for anything else."""
 _NO_DIGIT = re.compile(r"\D")
 _LEAST_DIGITS = 9
 _MOST_DIGITS = 11
@@ -16,6 +18,9 @@ def normalise_phone(text: str) -> str:
 
     Extensions (内線) and words around it are left out, +81 becomes 0; a number without its area code is no number.
     """
+    if _PLAIN.fullmatch(text):
+        digits = text.replace("-", "")
+        return digits if _LEAST_DIGITS < len(digits) <= _MOST_DIGITS else ""
     folded = _EXTENSION.sub("", unicodedata.normalize("NFKC", text))
     international = folded.strip().startswith("+81")
     digits = _NO_DIGIT.sub("", folded)
