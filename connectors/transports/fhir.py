@@ -148,7 +148,8 @@ def _lines(path: Path | None) -> Iterator[tuple[int, str]]:
     with path.open("rb") as handle:
         for line, raw in enumerate(handle, 1):
             if written := raw.rstrip():
-                yield line, _unescaped(written.decode("utf-8", "replace").removeprefix("\ufeff").strip())
+                text = written.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+                yield line, _unescaped(text) if b"\\u" in written else text
 
 
 def _unescaped(text: str) -> str:

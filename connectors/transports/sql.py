@@ -188,7 +188,7 @@ class SqlTable:
         empty = True
         for part in result.partitions(CHUNK):
             empty = False
-            yield names, [tuple(cell_text(value) for value in row) for row in part]
+            yield names, [tuple(map(cell_text, row)) for row in part]
         if empty:
             yield names, []
 
@@ -212,9 +212,9 @@ def cell_text(value: Any) -> str:
     """Write a database value as text: dates in ISO form, whole numbers without a point, NULL empty."""
     if type(value) is str:
         return value
+    if value is None:
+        return ""
     match value:
-        case None:
-            return ""
         case bool():
             return "1" if value else "0"
         case datetime():
