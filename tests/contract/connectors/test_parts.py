@@ -52,6 +52,23 @@ def test_quoted_line_breaks_do_not_depend_on_where_a_file_is_cut(tmp_path: Path,
         assert read_away(delivery, size) == whole
 
 
+@pytest.mark.parametrize(
+    "broken", [("a", "b"), ("a", "b,c"), ("a,b,c,d", "e"), ("a,b,c,d", "e,f"), ("a",), ("a,b,c,d,e,f",)]
+)
+def test_rows_of_other_widths_never_make_up_for_each_other(tmp_path: Path, broken: tuple[str, ...]) -> None:
+    probe = SourceProbe(
+        tmp_path,
+        top='programme = "elderly"\nidentity = ["no"]\n',
+        extra='[[column]]\nname = "no"\n[[column]]\nname = "氏名"\n[[column]]\nname = "note"\n',
+    )
+    good = [f"{n},高橋,よい" for n in range(6)]
+    probe.drop("X_20261101.csv", "\r\n".join(["no,氏名,note", *good[:3], *broken, *good[3:], ""]).encode("cp932"))
+    (delivery,) = probe.deliveries()
+    rows, faults = read_away(delivery, 1000)
+    assert [",".join(cells) for _, cells in rows] == good
+    assert [(fault.line, fault.code) for fault in faults] == [(5 + n, "cell-count") for n in range(len(broken))]
+
+
 def test_an_individual_number_behind_a_telephone_number_is_cut_in_every_part(tmp_path: Path) -> None:
     probe = SourceProbe(tmp_path, "school_absence")
     names = probe.definition.column_names
