@@ -63,6 +63,7 @@ def live_grants(
             FROM {id_set(conn, "ids")} s
             JOIN view_mention v ON v.person_id = s.id AND {live("v")}
             JOIN consent c ON c.mention_id = v.mention_id {known}
+            WHERE c.agency_id IN ('', :agency) OR c.supersedes_token IS NOT NULL
         )
         SELECT p.person_id, p.category, p.tier, p.consent_id
         FROM spoken p
