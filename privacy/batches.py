@@ -22,7 +22,7 @@ def id_set(conn: Connection, parameter: str) -> str:
     """Return a subquery with one column ``id`` over the JSON list bound to ``parameter``."""
     if conn.dialect.name == "sqlite":
         return f"(SELECT value AS id FROM json_each(:{parameter}))"
-    return f"(SELECT CAST(value AS BIGINT) AS id FROM json_array_elements_text(CAST(:{parameter} AS json)))"
+    return f"(SELECT id FROM unnest(CAST(translate(:{parameter}, '[]', '{{}}') AS bigint[])) AS id)"
 
 
 def bind_ids(ids: Iterable[int]) -> str:

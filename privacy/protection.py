@@ -77,7 +77,7 @@ def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) 
     about whoever lived with an opponent may tell of her. So its group or its opponent is found two households on
     from whoever stands in a record with one of these persons.
     """
-    rows = conn.execute(
+    mates = conn.execute(
         prepared(f"""
         WITH fellow AS (
             SELECT s.id AS person_id FROM {id_set(conn, "ids")} s
@@ -86,15 +86,22 @@ def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) 
             JOIN view_mention v ON v.person_id = s.id AND {live("v")} JOIN mention m ON m.mention_id = v.mention_id
             JOIN mention n ON n.record_id = m.record_id
             JOIN view_mention w ON w.mention_id = n.mention_id AND {live("w")}
-        ), mate AS (
-            SELECT person_id FROM fellow
+        )
+        SELECT person_id FROM fellow
+        UNION
+        SELECT o.person_id FROM fellow f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
+        JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
+        """),
+        {"ids": bind_ids(person_ids), "g": generation},
+    )
+    # Asked in two steps: PostgreSQL, left to guess how many a chain of four joins finds, reads whole tables.
+    found = conn.execute(
+        prepared(f"""
+        WITH near AS (
+            SELECT s.id AS person_id FROM {id_set(conn, "ids")} s
             UNION
-            SELECT o.person_id FROM fellow f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
-            JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
-        ), near AS (
-            SELECT person_id FROM mate
-            UNION
-            SELECT o.person_id FROM mate f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
+            SELECT o.person_id FROM {id_set(conn, "ids")} s
+            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
             JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
         ), theirs AS (
             SELECT v.mention_id FROM near JOIN view_mention v ON v.person_id = near.person_id AND {live("v")}
@@ -105,9 +112,9 @@ def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) 
         UNION
         SELECT protection_id FROM protection_party WHERE mention_id IN (SELECT mention_id FROM theirs)
         """),
-        {"ids": bind_ids(person_ids), "g": generation},
+        {"ids": bind_ids(mates.scalars()), "g": generation},
     )
-    return sorted(rows.scalars())
+    return sorted(found.scalars())
 
 
 def standing_orders(
