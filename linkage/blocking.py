@@ -108,18 +108,28 @@ def _joint(rule: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 def candidates(evidence: Evidence, limit: int, frontier: np.ndarray | None = None) -> Candidates:
     """Pair the mentions of every block of at most ``limit``; only pairs that touch the frontier, if there is one."""
-    every = np.empty(0, np.uint64)
+    found = [np.empty(0, np.uint64)]
     oversized = 0
     for keys, nodes in joint_keys(evidence):
         pairs, left_out = _within_blocks(keys, nodes.astype(np.uint64), limit)
         oversized += left_out
         if frontier is not None:
             pairs = pairs[frontier[_first(pairs)] | frontier[_second(pairs)]]
-        # Most pairs share several keys: what came before is kept once, not once a rule.
-        every = np.concatenate([every, pairs])
-        every.sort()
-        every = every[_starts(every)]
+        found.append(pairs)
+        if sum(map(len, found)) > _TOGETHER + 2 * len(found[0]):
+            found = [_distinct(found)]
+    every = _distinct(found)
     return Candidates(pl.DataFrame({"a": _first(every), "b": _second(every)}), oversized)
+
+
+_TOGETHER = 4_000_000
+"""Pairs of several rules that are held before repeats are dropped: most pairs share several keys."""
+
+
+def _distinct(found: list[np.ndarray]) -> np.ndarray:
+    every = np.concatenate(found)
+    every.sort()
+    return np.asarray(every[_starts(every)])
 
 
 _HALF = np.uint64(32)

@@ -90,7 +90,7 @@ def _known_mentions(engine: Engine, truth: pl.DataFrame) -> pl.DataFrame:
     )
     with engine.connect() as connection:
         held = read_frame(connection, query)
-    return held.join(truth, on=["source", "key_token", "role", "seq"])
+    return held.cast({"role": pl.String}).join(truth, on=["source", "key_token", "role", "seq"])
 
 
 def _pairs(sizes: pl.Series) -> int:

@@ -161,6 +161,7 @@ class Shelf:
         with engine.connect() as connection:
             self._guarded = _guarded(connection)
             self._frames = {table: read_frame(connection, query.limit(0)) for table, query in _QUERIES.items()}
+        self._evidence: Evidence | None = None
         self.add(self._guarded)  # protected persons stand beside whatever is looked at
 
     def add(self, mention_ids: pl.Series) -> None:
@@ -169,6 +170,7 @@ class Shelf:
         wanted = wanted.filter(~wanted.is_in(self._frames[mention]["mention_id"].implode()))
         if not wanted.len():
             return
+        self._evidence = None
         with self._engine.connect() as connection:
             query = select(mention.c.record_id)
             records = read_by(connection, query, mention.c.mention_id, wanted)["record_id"].unique().sort()
@@ -186,7 +188,9 @@ class Shelf:
 
     def evidence(self) -> Evidence:
         """Put together what was read."""
-        return _assembled(dict(self._frames), self._guarded)
+        if self._evidence is None:
+            self._evidence = _assembled(dict(self._frames), self._guarded)
+        return self._evidence
 
 
 def _guarded(connection: Connection) -> pl.Series:

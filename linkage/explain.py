@@ -9,6 +9,7 @@ from sqlalchemy import Engine, select
 from linkage.clustering import may_be_one
 from linkage.edges import judge
 from linkage.evidence import Evidence, read_evidence
+from linkage.levels import recall
 from linkage.normalise import VERSION
 from linkage.scoring import CONDITIONS, Model, Scorer, level_names, packaged_model
 from schemas.tables import link_edge, person_mention
@@ -70,7 +71,9 @@ def explain(engine: Engine, first: int, second: int) -> Explanation | None:
     if len(found) < 2:
         return None
     a, b = sorted(found.values())
-    scored = Scorer(model).score(evidence, pl.DataFrame({"a": [a], "b": [b]}))
+    with engine.connect() as connection:
+        scorer = Scorer(model, recall(connection, model))
+    scored = scorer.score(evidence, pl.DataFrame({"a": [a], "b": [b]}))
     [row] = scored.to_dicts()
     [verdict] = judge(evidence, scored, model).to_dicts()
     with engine.connect() as connection:

@@ -19,10 +19,11 @@ from linkage.clustering import Partition, cluster
 from linkage.edges import judge
 from linkage.evidence import Evidence, Shelf, read_evidence
 from linkage.identity import Renewal, renew, resolve_retired
+from linkage.levels import recall, remember
 from linkage.neighbours import HELD, RETIRED, Neighbours, touched_and_near
 from linkage.postings import Keyed, Postings
 from linkage.reading import read_frame
-from linkage.scoring import Model, Scorer, packaged_model
+from linkage.scoring import Scorer, packaged_model
 from linkage.writing import mark_touched, next_person_id, write_edges, write_persons
 
 _KINDS = pl.Series(["scored", "strong"], dtype=pl.Categorical)
@@ -91,7 +92,11 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
     begun = time.perf_counter()
     model = packaged_model()
     marked, near = touched_and_near(engine)
-    reach = _everything(engine, marked, model) if near is None else _nearby(near, marked, model)
+    with engine.connect() as connection:
+        scorer = Scorer(model, recall(connection, model))
+    reach = _everything(engine, marked, scorer) if near is None else _nearby(near, marked, scorer)
+    if scorer.learnt:
+        remember(engine, model, scorer.known)
     found = cluster(reach.evidence, reach.edges, model)
     ids = reach.evidence.mentions.select("mention_id", "node")
     with engine.connect() as connection:
@@ -126,19 +131,18 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
     return report, Reading(reach.evidence) if near is None else Reading(shelf=near.shelf)
 
 
-def _everything(engine: Engine, marked: pl.Series, model: Model) -> Reach:
+def _everything(engine: Engine, marked: pl.Series, scorer: Scorer) -> Reach:
     evidence = read_evidence(engine)
-    found = candidates(evidence, model.block_limit)
-    edges = judge(evidence, Scorer(model).score(evidence, found.pairs), model)
+    found = candidates(evidence, scorer.model.block_limit)
+    edges = judge(evidence, scorer.score(evidence, found.pairs), scorer.model)
     nodes = evidence.mentions["node"]
     with engine.connect() as connection:
         held, retired = read_frame(connection, HELD), read_frame(connection, RETIRED)
     return Reach(evidence, edges, nodes, marked, marked, held, retired, found.oversized, None)
 
 
-def _nearby(near: Neighbours, marked: pl.Series, model: Model) -> Reach:
+def _nearby(near: Neighbours, marked: pl.Series, scorer: Scorer) -> Reach:
     """Look at marked mentions and their persons, then at whom these are linked to, until nobody is new."""
-    scorer = Scorer(model)
     seen = near.add(pl.concat([marked, near.rivals(marked)]))
     # Whose places are no evidence any more, or are again, because of an order: whoever may be the protected person.
     concerned = near.around(
@@ -150,8 +154,8 @@ def _nearby(near: Neighbours, marked: pl.Series, model: Model) -> Reach:
         evidence = near.evidence()
         ids = evidence.mentions["mention_id"]
         inside = ids.is_in(seen.implode())
-        found = candidates(evidence, model.block_limit, inside.to_numpy())
-        edges = judge(evidence, scorer.score(evidence, found.pairs), model)
+        found = candidates(evidence, scorer.model.block_limit, inside.to_numpy())
+        edges = judge(evidence, scorer.score(evidence, found.pairs), scorer.model)
         ends = edges.filter("linked")
         reached = ids.gather(pl.concat([ends["a"], ends["b"]]).unique())
         asked = near.add(reached.filter(~reached.is_in(seen.implode())))

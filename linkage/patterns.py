@@ -1,8 +1,10 @@
 """Patterns of agreement: everything the model can ask about a pair of mentions, as one number per pair.
 
-A million pairs show a few thousand patterns. Two pairs of one pattern have one score, so that the model scores each
-pattern once.
+A million pairs show some thousand patterns, and a comparison of the model looks at a few bits of them only: what it
+says of these bits once, it says of them always.
 """
+
+import re
 
 import numpy as np
 import polars as pl
@@ -41,6 +43,13 @@ COMPARED = (
     "household_no",
 )
 """Columns the model may compare for equality; ``birth_year`` it may compare by distance."""
+
+
+def part(condition: str) -> int:
+    """Give the bits of a pattern that a condition in SQL depends on."""
+    kinds = set(re.findall(r"\b(\w+?)(?:_more)?_[lr]\b", condition))
+    return sum(0b11 << 2 * place for place, kind in enumerate((*COMPARED, "birth_year", "company")) if kind in kinds)
+
 
 Nodes = np.ndarray
 

@@ -16,7 +16,7 @@ import polars as pl
 
 from linkage.evidence import Evidence
 from linkage.model import model_text
-from linkage.patterns import ALIAS_KINDS, COMPARED, patterns
+from linkage.patterns import ALIAS_KINDS, COMPARED, part, patterns
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,20 @@ def splink_settings(model: Model) -> dict[str, Any]:
     }
 
 
-class Scorer:
-    """Scores pairs; remembers what every pattern of agreement scored, as long as it lives."""
+PARTS = {name: part(" ".join((null, *levels.values()))) for name, (null, levels) in CONDITIONS.items()}
+"""Per comparison: the bits of a pattern it depends on."""
+Known = dict[str, dict[int, int]]
+"""Per comparison: its level (see ``level_names``) by those bits."""
 
-    def __init__(self, model: Model) -> None:
+
+class Scorer:
+    """Scores pairs; asks Splink for the level of what no pair showed before."""
+
+    def __init__(self, model: Model, known: Known | None = None) -> None:
         self.model = model
-        columns = {"bits": pl.Float64(), **dict.fromkeys(CONDITIONS, pl.Int8())}
-        self._known = pl.DataFrame(schema={"pattern": pl.UInt64(), **columns})
+        self.known = known or {name: {} for name in CONDITIONS}
+        self.learnt = False
+        """Whether Splink was asked."""
 
     def score(self, evidence: Evidence, pairs: pl.DataFrame) -> pl.DataFrame:
         """Score pairs (a, b): adds bits, and per comparison the level reached (see ``level_names``)."""
@@ -135,19 +142,35 @@ class Scorer:
         order = np.argsort(found)
         ordered = found[order]
         first = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]])[: len(ordered)])
-        seen = pl.DataFrame({"pattern": ordered[first], "row": order[first]})
-        fresh = seen.join(self._known, on="pattern", how="anti")
-        if fresh.height:
-            scored = _splink_scores(evidence, pairs[fresh["row"]], self.model)
-            self._known = pl.concat([self._known, pl.concat([fresh.select("pattern"), scored], how="horizontal")])
-        scores = seen.join(self._known, on="pattern", how="left", maintain_order="left").drop("pattern", "row")
+        asked = ordered[first].tolist()
+        levels = self._levels(asked)
+        fresh = np.flatnonzero((levels < 0).any(axis=1))
+        if len(fresh):
+            self._learn(
+                [asked[row] for row in fresh], splink_levels(evidence, pairs[order[first[fresh]]], self.model)
+            )
+            levels = self._levels(asked)
+        bits = np.full(len(asked), log2(self.model.prior / (1 - self.model.prior)))
+        for number, name in enumerate(CONDITIONS):
+            bits += np.asarray(level_bits(self.model, name))[levels[:, number]]
+        scores = pl.DataFrame({"bits": bits, **{name: levels[:, number] for number, name in enumerate(CONDITIONS)}})
         at = np.empty(len(order), np.int64)
         at[order] = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(order))))
         return pl.concat([pairs.select("a", "b"), scores[at]], how="horizontal")
 
+    def _levels(self, asked: list[int]) -> np.ndarray:
+        """Give the levels of patterns, one column per comparison; -1 is not known."""
+        told = [[self.known[name].get(one & bits, -1) for name, bits in PARTS.items()] for one in asked]
+        return np.array(told, np.int8).reshape(len(asked), len(PARTS))
 
-def _splink_scores(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:
-    """Let Splink score pairs, one row for each in their order."""
+    def _learn(self, asked: list[int], told: pl.DataFrame) -> None:
+        for name, bits in PARTS.items():
+            self.known[name].update(zip((one & bits for one in asked), told[name].to_list(), strict=True))
+        self.learnt = True
+
+
+def splink_levels(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Let Splink score pairs: per comparison the level reached, one row for each pair in their order."""
     import duckdb
     from splink import DuckDBAPI, Linker
 
@@ -165,13 +188,13 @@ def _splink_scores(evidence: Evidence, pairs: pl.DataFrame, model: Model) -> pl.
         )
         scored = linker.inference.predict(warning_mode="never")
         relation = scored.as_duckdbpyrelation()
-        columns = ("node_l AS a", "node_r AS b", "match_weight AS bits", *(f"mw_{name}" for name in CONDITIONS))
+        columns = ("node_l AS a", "node_r AS b", *(f"mw_{name}" for name in CONDITIONS))
         result = pl.from_arrow(relation.select(", ".join(columns)).to_arrow_table())
     finally:
         connection.close()
     assert isinstance(result, pl.DataFrame)  # noqa: S101  # a relation is a table
     found = pairs.select("a", "b").join(result, on=["a", "b"], how="left", maintain_order="left")
-    return found.select("bits", *(_level(found[f"mw_{name}"], model, name) for name in CONDITIONS))
+    return found.select(*(_level(found[f"mw_{name}"], model, name) for name in CONDITIONS))
 
 
 def _prepared(evidence: Evidence, nodes: pl.Series) -> pl.DataFrame:
@@ -190,10 +213,16 @@ def level_names(comparison: str) -> tuple[str, ...]:
     return (*CONDITIONS[comparison][1], "else", "null")
 
 
+def level_bits(model: Model, comparison: str) -> list[float]:
+    """Return what each level adds to a score, in the order of ``level_names``."""
+    return [
+        log2(m / u) for m, u in (model.comparisons[comparison][name] for name in level_names(comparison)[:-1])
+    ] + [0]
+
+
 def _level(weights: pl.Series, model: Model, comparison: str) -> pl.Series:
     """Tell from a match weight which level gave it; the model gives every level its own weight."""
-    names = level_names(comparison)
-    known = [log2(m / u) for m, u in (model.comparisons[comparison][name] for name in names[:-1])] + [0.0]
+    known = level_bits(model, comparison)
     order = np.argsort(known)
     ranked = np.asarray(known)[order]
     nearest = np.searchsorted((ranked[1:] + ranked[:-1]) / 2, weights.to_numpy())
