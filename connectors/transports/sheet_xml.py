@@ -58,6 +58,7 @@ def read_rows(source: IO[bytes], shown: Reading) -> Iterator[SheetRow]:
     head, mark, rest = source.read(BLOCK).partition(_BEFORE_ROWS)
     parser.Parse(head + mark, False)
     plain = rows.begun and not _OTHER_ENCODING.search(head)
+    rest += source.read(BLOCK)
     while rest:
         end = rest.rfind(_ROW_END) if plain and b"<!" not in rest else -1
         plain = end >= 0

@@ -12,6 +12,7 @@ from openpyxl import Workbook
 
 from connectors.deliveries import RawFault
 from connectors.testing import Outcome, SourceProbe
+from connectors.transports import sheet_xml
 
 EXTRA = """
 [format]
@@ -120,7 +121,11 @@ def rows(root: Path, content: bytes) -> list[tuple[int, tuple[str, ...]]]:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_sheet_reads_the_same_however_it_is_written(tmp_path: Path, way: str, shared: bool) -> None:
+@pytest.mark.parametrize("block", [64, 700, sheet_xml.BLOCK])
+def test_a_sheet_reads_the_same_however_it_is_written(
+    tmp_path: Path, way: str, shared: bool, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheet_xml, "BLOCK", block)
     content = changed(book(shared=shared), SHEET, WAYS[way])
     assert outcome(tmp_path, content).codes == []
     expected = [
