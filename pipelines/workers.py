@@ -83,11 +83,14 @@ class Workers:
             yield waiting.popleft().result()
 
     def __enter__(self) -> Self:
+        self._garbage = gc.get_threshold()
+        gc.set_threshold(GARBAGE)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        gc.set_threshold(*self._garbage)
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
