@@ -7,6 +7,7 @@ changes when the reading changes, so that a record is read anew then.
 import hashlib
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, cast
 
 import numpy as np
@@ -91,8 +92,11 @@ class Mapper:
         found = zip(keys, record.history.column(batch), record.latest.column(batch), strict=True)
         return [place if place[0] else None for place in found]
 
-    def map(self, cells: Cells, line: int) -> RecordDraft:
-        """Map one row; raise RecordRejected with fault code and column when it cannot be taken."""
+    def map(self, cells: Cells, line: int, *, unmarked: bool = False) -> RecordDraft:
+        """Map one row; raise RecordRejected with fault code and column when it cannot be taken.
+
+        ``unmarked``: somebody looked already, no number was cut out of the row and no letter is of private use.
+        """
         columns = self._columns
         columns.warnings.clear()
         if len(cells) != len(self.header):
@@ -100,7 +104,7 @@ class Mapper:
         key = self.record_key(cells)
         if key is None:
             raise RecordRejected("identity-missing", self.definition.identity[0], line)
-        text = "\x1f".join(cells)
+        text = "" if unmarked else "\x1f".join(cells)
         cut = text.count(CUT) if CUT in text else 0
         if cut and folded(CUT) in key:
             raise RecordRejected("identity-cut", self.definition.identity[0], line)
@@ -174,26 +178,25 @@ class Mapper:
 
         A batch is read column by column; rows in which anything is out of the ordinary are mapped one by one.
         """
-        width = len(self.header)
-        columnar = bool(rows) and self._columnar and all(len(cells) == width for _, cells in rows)
+        width, marked = len(self.header), _marked(texts)
         found: list[RecordDraft | RecordRejected | None] = [None] * len(rows)
-        if columnar:
-            found = self._read_batch(rows, texts)
+        if rows and self._columnar and all(len(cells) == width for _, cells in rows):
+            found = self._read_batch(rows, marked)
         for number, (line, cells) in enumerate(rows):
             if found[number] is None:
                 try:
-                    found[number] = self.map(cells, line)
+                    found[number] = self.map(cells, line, unmarked=number not in marked)
                 except RecordRejected as rejected:
                     found[number] = rejected
         return cast("list[RecordDraft | RecordRejected]", found)
 
     def _read_batch(
-        self, rows: Sequence[tuple[int, Cells]], texts: Sequence[str]
+        self, rows: Sequence[tuple[int, Cells]], marked: AbstractSet[int]
     ) -> list[RecordDraft | RecordRejected | None]:
         """Map a batch column by column; None for rows that are odd."""
         batch, record = Batch([cells for _, cells in rows]), self._record
         keys = self._keys(batch, rows)
-        batch.odd.update(_marked(texts))
+        batch.odd.update(marked)
         mentions = self._mentions_of(batch)
         columns = (
             record.scope.column(batch),
@@ -294,13 +297,13 @@ def _beside(rule: FactPlan, batch: Batch, others: list[Person | None] | None) ->
     return [beside if other else alone for alone, beside, other in pairs]
 
 
-def _marked(texts: Sequence[str]) -> list[int]:
+def _marked(texts: Sequence[str]) -> AbstractSet[int]:
     """Find the rows with a number cut out or a private-use letter; a batch seldom has any."""
     together = "\n".join(texts)
     units = np.frombuffer(together.encode("utf-16-le", "surrogatepass"), np.uint16)
     if CUT not in together and not ((units - _PRIVATE_FIRST) < _PRIVATE_COUNT).any():
-        return []
-    return [row for row, text in enumerate(texts) if CUT in text or _PRIVATE.search(text)]
+        return frozenset()
+    return {row for row, text in enumerate(texts) if CUT in text or _PRIVATE.search(text)}
 
 
 class _RecordPlan:

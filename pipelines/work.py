@@ -236,7 +236,8 @@ class Work:
 
     @_step
     def link(self) -> LinkReport:
-        """Bring persons up to date."""
+        """Bring persons up to date; nothing is landed any more."""
+        self.workers.stop()
         self.keep()
         with self.clock.stage("link") as stage:
             self.clock.tell("link", 0)

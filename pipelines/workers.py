@@ -90,7 +90,11 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
         gc.set_threshold(*self._garbage)
+
+    def stop(self) -> None:
+        """End the worker processes, and with them what they remember."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
