@@ -16,7 +16,14 @@ GIVEN = os.environ.get("MUSUBI_BENCH_CITY", "")
 
 
 @pytest.fixture(scope="session")
-def city(tmp_path_factory) -> Path:
+def large(request) -> None:
+    """Leave out what needs a city of some size where benchmarks are disabled."""
+    if request.config.getoption("benchmark_disable"):
+        pytest.skip("a city of this size is for make bench")
+
+
+@pytest.fixture(scope="session")
+def city(large, tmp_path_factory) -> Path:
     """Give the directory of a city with its systems and a workspace that is synced and published."""
     if GIVEN:
         return Path(GIVEN)

@@ -135,19 +135,12 @@ def desk(city):
         ENTRIES.drop(site.engine)
 
 
-@pytest.fixture(autouse=True)
-def asked(benchmark):
-    if benchmark.disabled:
-        pytest.skip("a city of this size is for make bench")
-
-
 def tell(benchmark, **info):
     benchmark.extra_info.update(info)
     sys.stdout.write(json.dumps(info) + "\n")
 
 
-def test_searching_and_viewing_households(request, benchmark):
-    desk, city = request.getfixturevalue("desk"), request.getfixturevalue("city")
+def test_searching_and_viewing_households(benchmark, desk, city):
     openings = desk.openings(city / "systems")
     domain = PseudonymDomain(desk.site.keyring, "desk")
     with desk.site.engine.connect() as conn:

@@ -33,6 +33,7 @@ HOUSEHOLDS = 60
 PAUSE = 0.05
 """Seconds between two questions of a worker: more than any person asks, less than would keep both cores busy."""
 DONE = {0, 3}
+pytestmark = pytest.mark.usefixtures("large")
 
 
 @dataclass
@@ -114,12 +115,6 @@ class Worker:
                 asked.seconds.append(time.perf_counter() - begun)
                 if stop.wait(PAUSE):
                     return
-
-
-@pytest.fixture(autouse=True)
-def wanted(benchmark) -> None:
-    if benchmark.disabled:
-        pytest.skip("a city of this size is for make bench")
 
 
 def told(asked: list[Asked]) -> dict[str, float]:

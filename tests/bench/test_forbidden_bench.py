@@ -4,16 +4,11 @@ import json
 import sys
 from dataclasses import asdict
 
-import pytest
-
 from pipelines.site import Site
 from tests.integration.forbidden import forbidden_merges
 
 
-def test_forbidden_merges(benchmark, request):
-    if benchmark.disabled:
-        pytest.skip("a city of this size is for make bench")
-    city = request.getfixturevalue("city")
+def test_forbidden_merges(benchmark, city):
     ledger = max((city / "systems" / "ledger").glob("*.csv"))
     with Site.open(city / "workspace") as site:
         found = benchmark.pedantic(forbidden_merges, (site, city / "truth" / "truth.csv", ledger), rounds=1)

@@ -21,6 +21,7 @@ TIMES = 10
 SHARE = 0.01
 DONE = {0, 3}
 """Exit codes: done; done, and the planted rows wait."""
+pytestmark = pytest.mark.usefixtures("large")
 
 
 class Towns:
@@ -44,12 +45,6 @@ class Towns:
 @pytest.fixture(scope="module")
 def towns(tmp_path_factory) -> Towns:
     return Towns(tmp_path_factory.mktemp("towns"))
-
-
-@pytest.fixture(autouse=True)
-def asked(benchmark) -> None:
-    if benchmark.disabled:
-        pytest.skip("cities of this size are for make bench")
 
 
 def a_night(benchmark, town: Town) -> Run:

@@ -43,12 +43,6 @@ CHUNK = 50_000
 ROUNDS = 3
 
 
-@pytest.fixture(autouse=True)
-def asked(benchmark) -> None:
-    if benchmark.disabled:
-        pytest.skip("a city of this size is for make bench")
-
-
 def copied(source: Engine, url: str) -> Engine:
     """A store with the same published views."""
     target = open_store(url)

@@ -1,8 +1,9 @@
 """Merges that must never happen: counted in a linked store, by rules written anew and not by linkage's own.
 
 Two numbers of one kind that a person holds one at a time, from one issuer, valid on one day; two people who stand on
-the resident register; twins (one birth date, one household); namesakes. Beside each stands how many there were to be
-confused, so that none means something.
+the resident register; twins (one birth date, one household); namesakes. A person is there by a record of his or her
+own; a mere mention in somebody else's record that went to the twin or namesake is counted apart. Beside each stands
+how many there were to be confused, so that none means something.
 """
 
 import csv
@@ -45,7 +46,9 @@ class Forbidden:
     """Pairs of people on the register who became one person by their register rows."""
     twins: int
     namesakes: int
-    """Pairs of twins, of namesakes, of whom any mentions became one person."""
+    """Pairs of twins, of namesakes, of whom records of their own became one person."""
+    strayed: int
+    """Pairs of either of whom somebody else's record names one, and that mention went to the other."""
     twin_pairs: int
     namesake_pairs: int
     several_numbers: int
@@ -61,13 +64,15 @@ def forbidden_merges(site: Site, truth: Path, ledger: Path) -> Forbidden:
     several, clashing = _numbers(site.engine)
     people = _people(site, truth)
     twins, namesakes = _alike(truth, ledger)
-    merged = {pair for held in people.values() for pair in _pairs({one for one, _ in held})}
-    registered = [{one for one, on_register in held if on_register} for held in people.values()]
+    together = {pair for held in people.values() for pair in _pairs({one for one, _, _ in held})}
+    merged = {pair for held in people.values() for pair in _pairs({one for one, own, _ in held if own})}
+    registered = [{one for one, _, on_register in held if on_register} for held in people.values()]
     return Forbidden(
         numbers=clashing,
         residents=sum(1 for some in registered for _ in _pairs(some)),
         twins=len(twins & merged),
         namesakes=len(namesakes & merged),
+        strayed=len((twins | namesakes) & (together - merged)),
         twin_pairs=len(twins),
         namesake_pairs=len(namesakes),
         several_numbers=several - clashing,
@@ -102,17 +107,18 @@ def _share_a_day(one: tuple[str, str], other: tuple[str, str]) -> bool:
     return all(not end or starts < end for end in (one[1], other[1]))
 
 
-def _people(site: Site, truth: Path) -> dict[int, set[tuple[str, bool]]]:
-    """Give for each found person the true people in it, and whether by a row of the register itself."""
+def _people(site: Site, truth: Path) -> dict[int, set[tuple[str, bool, bool]]]:
+    """Give for each found person the true people in it, whether by a record of their own, and by the register's."""
     minter = TokenMinter(site.keyring)
     with site.engine.connect() as conn:
         found = {tuple(row[:4]): row[4] for row in conn.execute(text(MENTIONS))}
-    people: defaultdict[int, set[tuple[str, bool]]] = defaultdict(set)
+    people: defaultdict[int, set[tuple[str, bool, bool]]] = defaultdict(set)
     for row in _read(truth, "utf-8"):
         role, _, number = row["role"].partition("/")
         place = (row["source"], record_token(minter, row["source"], row["record_key"]), role, int(number or 0))
         if (person := found.get(place)) is not None:
-            people[person].add((row["person"], row["source"] == "ledger" and role == "subject"))
+            own = role in {"subject", "recipient"}
+            people[person].add((row["person"], own, own and row["source"] == "ledger"))
     return people
 
 
