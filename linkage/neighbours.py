@@ -50,6 +50,12 @@ class Neighbours:
             persons = self.postings.persons(connection, keyed)
         return self.add_persons(persons)
 
+    def beside(self, mention_ids: pl.Series) -> pl.Series:
+        """Read all that is named in one record with some mentions that were read; give the ids, these included."""
+        mentions = self.evidence().mentions.select("mention_id", "record_id")
+        records = mentions.filter(pl.col("mention_id").is_in(mention_ids.implode()))["record_id"]
+        return self.add(mentions.filter(pl.col("record_id").is_in(records.implode()))["mention_id"])
+
     def add_persons(self, person_ids: pl.Series) -> pl.Series:
         """Read persons, or whom they have become, with all mentions; give the ids of these."""
         with self._engine.connect() as connection:

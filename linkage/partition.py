@@ -106,7 +106,8 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
     outcome = _by_mention(_outcomes(reach.edges, found), ids["mention_id"])
     seen, linked = reach.edges.height, int(reach.edges["linked"].sum())
     reach = replace(reach, edges=reach.edges.clear())
-    mark_touched(engine, renewal.affected.filter(~renewal.affected.is_in(reach.marked.implode())))
+    touched = pl.concat([renewal.affected, reach.changed])
+    mark_touched(engine, touched.filter(~touched.is_in(reach.marked.implode())))
     write_persons(engine, run_id, renewal)
     mine = None if near is None else pl.concat([ids["mention_id"].gather(reach.scope), renewal.gone])
     write_edges(engine, outcome, mine)
@@ -144,10 +145,12 @@ def _everything(engine: Engine, marked: pl.Series, scorer: Scorer) -> Reach:
 def _nearby(near: Neighbours, marked: pl.Series, scorer: Scorer) -> Reach:
     """Look at marked mentions and their persons, then at whom these are linked to, until nobody is new."""
     seen = near.add(pl.concat([marked, near.rivals(marked)]))
-    # Whose places are no evidence any more, or are again, because of an order: whoever may be the protected person.
+    # Whose places are no evidence any more, or are again, because of an order: whoever may be the protected person,
+    # and who is named beside her and has no place of his own.
     concerned = near.around(
         {rule: keys for rule, (keys, _) in enumerate(joint_keys(near.past(near.ordered(marked))))}
     )
+    concerned = near.beside(concerned)
     seen = asked = pl.concat([seen, concerned]).unique()
     while True:
         near.around(_keys(near.evidence(), asked))

@@ -31,9 +31,8 @@ class Surroundings:
         mentions = near.evidence().mentions
         mine = mentions.filter(pl.col("mention_id").is_in(ids.implode()))
         tokens = pl.concat([near.past(marked).mentions.select(HOME_KINDS), mine.select(HOME_KINDS)])
-        beside = mentions.join(mine, on="record_id", how="semi")["mention_id"]
         self._numbers = tokens["household_no"].drop_nulls().unique()
-        reached = pl.concat([ids, near.add(beside), near.around(_keys(tokens))])
+        reached = pl.concat([ids, near.beside(ids), near.around(_keys(tokens))])
         self._changed = pl.concat([self._of(ids), self._stale])
         self.persons = self._of(reached)
         self.widen(self.persons, self._numbers)
