@@ -14,7 +14,7 @@ from time import perf_counter
 from sqlalchemy import Connection, Engine, Table, delete, insert, select, text, update
 
 from pipelines import view_sql
-from pipelines.view_search import Tokens, entries_of_both, first_entries, shown, write_search
+from pipelines.view_search import Tokens, changed_entries, first_entries, shown, write_search
 from privacy.log import record
 from schemas.store import chunks, delete_by
 from schemas.tables import (
@@ -30,10 +30,10 @@ from schemas.tables import (
     view_source,
 )
 
-PERSONS = 500
-"""Persons written in a view's first transaction."""
+BEGIN = 500
+"""Persons or mentions written in a view's first transaction."""
 AIM = 0.04
-"""Seconds a transaction should take, and to which the number of persons is fitted: well below 100 ms."""
+"""Seconds a transaction should take, and to which their number is fitted: well below 100 ms."""
 SWEPT = 5000
 """Rows swept per transaction."""
 GENERATION = "generation"
@@ -47,7 +47,7 @@ class Publication:
 
     generation: int
     persons: int
-    """Persons written anew or taken off."""
+    """Persons whose mentions or households changed."""
     published: int
     """Persons of those that are published."""
     withheld_addresses: int
@@ -105,39 +105,45 @@ def _prepare(conn: Connection, bound: dict[str, int]) -> None:
 
 
 def _write(engine: Engine, conn: Connection, bound: dict[str, int], tell: Callable[[int, int], None]) -> None:
-    """End what was shown of each person and write what is shown from now on, view by view.
+    """End what was shown and write what is shown from now on, view by view.
 
     What persons are found by follows from their mentions; it is read and joined beside the writing.
     """
     generation = bound["g"]
-    counts = {persons: _count(conn, persons) for persons in ("t_anew", "t_affected")}
-    told, total = 0, sum(counts[persons] for _, persons, _ in view_sql.WRITTEN)
-    before = shown(conn, generation, among="t_anew")
+    written = view_sql.NEXT_WRITTEN if generation else view_sql.FIRST_WRITTEN
+    counts = [_count(conn, table) for table, _ in written]
+    done = 0
+
+    def write(number: int) -> None:
+        nonlocal done
+        for first, last in _spans(counts[number]):
+            for statement in written[number][1]:
+                conn.execute(text(statement), {**bound, "first": first, "last": last})
+            conn.commit()
+            done += last + 1 - first
+            tell(done, sum(counts))
+
     conn.commit()
     with ThreadPoolExecutor(1) as beside:
-        everything = None if generation else beside.submit(Tokens.read, engine)
-        for view, persons, statement in view_sql.WRITTEN:
-            for first, last in _spans(counts[persons]):
-                part = {**bound, "first": first, "last": last}
-                if generation:
-                    conn.execute(text(view_sql.END.format(view=view, persons=persons)), part)
-                conn.execute(text(statement), part)
-                conn.commit()
-                tell(told + last, total)
-            told += counts[persons]
-            if view != view_mention.name:
-                continue
-            if everything is not None:
-                found = beside.submit(first_entries, engine, everything)
-            else:
-                found = beside.submit(entries_of_both, engine, before, shown(conn, generation + 1, among="t_anew"))
-                conn.commit()
+        if generation:
+            before = shown(conn, generation, among="t_anew")
+            conn.commit()
+            write(0)
+            now = shown(conn, generation + 1, among="t_anew")
+            conn.commit()
+            found = beside.submit(changed_entries, engine, before, now, generation)
+        else:
+            everything = beside.submit(Tokens.read, engine)
+            write(0)
+            found = beside.submit(first_entries, engine, everything)
+        write(1)
+        write(2)
         write_search(conn, *found.result(), generation)
 
 
 def _spans(count: int) -> Iterator[tuple[int, int]]:
     """Cut numbers from 1 on into spans, the next one fitted to the time spent on the last."""
-    first, size = 1, PERSONS
+    first, size = 1, BEGIN
     while first <= count:
         begun = perf_counter()
         yield first, min(first + size - 1, count)

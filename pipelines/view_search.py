@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection, Engine, column, select, table, update
 
-from linkage.reading import read_by, read_frame, read_whole
+from linkage.reading import Query, read_by, read_frame, read_whole
 from schemas.search import ENTRY_BYTES, SHIFT
 from schemas.store import bulk_insert
 from schemas.tables import GENERATION_OPEN, SEARCH_KINDS, mention_alias, mention_version, view_mention, view_search
@@ -71,40 +71,56 @@ class Tokens:
 
 
 def shown(conn: Connection, generation: int, *, among: str = "") -> pl.DataFrame:
-    """Read which versions a generation shows, of everybody or among the persons of a table."""
-    view = view_mention.c
-    query = select(view.person_id, view.identity_version, view.address_version)
-    query = query.where(view.g_from <= generation, view.g_to > generation)
+    """Read which versions a generation shows, of all mentions or among those of a table."""
+    query = _shown(generation)
     if among:
-        query = query.where(view.person_id.in_(select(column("person_id")).select_from(table(among))))
+        query = query.where(view_mention.c.mention_id.in_(select(column("id")).select_from(table(among))))
     return read_frame(conn, query)
 
 
+def _shown(generation: int) -> Query:
+    view = view_mention.c
+    shown_then = (view.g_from <= generation, view.g_to > generation)
+    return select(view.person_id, view.identity_version, view.address_version).where(*shown_then)
+
+
 def first_entries(engine: Engine, everything: Future[Tokens]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give the entries before the first generation (none) and in it."""
+    """Give what the first generation ends (nothing) and what it adds."""
     with engine.connect() as conn:
         now = shown(conn, 1)
     entries = everything.result().entries(now)
     return entries.clear(), entries
 
 
-def entries_of_both(engine: Engine, before: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give the entries of what a generation showed and of what the next one shows."""
-    versions = [frame[name] for frame in (before, now) for name in ("identity_version", "address_version")]
-    tokens = Tokens.read(engine, pl.concat(versions).unique().sort())
-    return tokens.entries(before), tokens.entries(now)
+def changed_entries(
+    engine: Engine, before: pl.DataFrame, now: pl.DataFrame, generation: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give what the next generation ends and what it adds, of the mentions written anew before and now.
 
-
-def write_search(conn: Connection, old: pl.DataFrame, new: pl.DataFrame, generation: int) -> None:
-    """Write the parts in which the next generation differs from this one, given the entries of both."""
+    What a person is still found by through another mention does not end.
+    """
+    tokens = Tokens.read(engine, _versions(before, now))
+    old, new = tokens.entries(before), tokens.entries(now)
     ended, added = _without(old, new), _without(new, old)
+    with engine.connect() as conn:
+        theirs = read_by(conn, _shown(generation + 1), view_mention.c.person_id, ended["person_id"].unique().sort())
+    still = Tokens.read(engine, _versions(theirs)).entries(theirs)
+    return _without(ended, still), added
+
+
+def _versions(*shown: pl.DataFrame) -> pl.Series:
+    return pl.concat([one[name] for one in shown for name in ("identity_version", "address_version")]).unique().sort()
+
+
+def write_search(conn: Connection, ended: pl.DataFrame, added: pl.DataFrame, generation: int) -> None:
+    """Write the parts in which the next generation differs from this one."""
     parts = pl.concat([ended.select(PART).unique(), added.select(PART).unique()]).unique().sort("part")
     for some in parts.iter_slices(WRITE):
         numbers = some["part"].to_list()
         here = PART.is_between(numbers[0], numbers[-1])
         held = _held(conn, numbers, generation)
         conn.commit()
-        rows = _packed(pl.concat([_without(held, ended.filter(here)), added.filter(here)]).sort(ENTRY))
+        rows = _packed(pl.concat([_without(held, ended.filter(here)), added.filter(here)]).unique().sort(ENTRY))
         gone = (view_search.c.part.in_(numbers), view_search.c.g_to == GENERATION_OPEN)
         conn.execute(update(view_search).where(*gone).values(g_to=generation + 1))
         bulk_insert(conn, view_search, [(*row, generation + 1, GENERATION_OPEN) for row in rows], COLUMNS)

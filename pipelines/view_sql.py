@@ -3,8 +3,9 @@
 Temporary tables of one connection: ``t_changed`` (persons whose own mentions changed), ``t_affected`` (they and
 whoever shares or shared a household with them, numbered: their memberships are written anew), ``t_near`` (they and
 their households), ``t_case`` (those of them with an open case), ``t_known`` (affected persons that are published),
-``t_anew`` (persons whose mentions and facts are written anew, numbered), ``t_late`` (mentions whose changed address
-must wait, and the version whose address is shown meanwhile). ``CROSS JOIN`` tells SQLite to begin with the few rows.
+``t_anew`` (what is written anew, numbered: in the first generation persons, later mentions), ``t_late`` (mentions
+whose changed address must wait, and the version whose address is shown meanwhile). ``CROSS JOIN`` tells SQLite to
+begin with the few rows.
 """
 
 from schemas.tables import FACT_COLUMNS, GENERATION_OPEN
@@ -17,7 +18,7 @@ TEMPORARY = {
     "t_near": "person_id {id} PRIMARY KEY",
     "t_case": "person_id {id} PRIMARY KEY",
     "t_known": "person_id {id} PRIMARY KEY",
-    "t_anew": "n INTEGER PRIMARY KEY, person_id {id} NOT NULL",
+    "t_anew": "n INTEGER PRIMARY KEY, id {id} NOT NULL",
     "t_late": "mention_id {id} PRIMARY KEY, address_version BIGINT NOT NULL",
 }
 ID = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
@@ -104,23 +105,28 @@ WHERE a.person_id = c.person_id AND b.household_id = a.household_id AND t.person
 
 ANEW = """
 INSERT INTO t_anew
-SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (
-    SELECT person_id FROM t_changed
-    UNION
+WITH turned AS (
     SELECT t.person_id FROM t_affected t LEFT JOIN t_known k ON k.person_id = t.person_id
     WHERE (k.person_id IS NULL) = EXISTS (
         SELECT 1 FROM view_mention v WHERE v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g)
+)
+SELECT ROW_NUMBER() OVER (ORDER BY mention_id), mention_id FROM (
+    SELECT mention_id FROM touched
+    UNION
+    SELECT pm.mention_id FROM turned t CROSS JOIN person_mention pm WHERE pm.person_id = t.person_id
+    UNION
+    SELECT v.mention_id FROM turned t CROSS JOIN view_mention v
+    WHERE v.person_id = t.person_id AND v.g_from <= :g AND v.g_to > :g
 ) found
 """
-"""Of whoever merely shares a household with somebody that changed, mentions and facts stand as they are, unless that
-household opened its first case or closed its last."""
+"""What changed, and everything of persons whose household opened its first case or closed its last."""
 
 FIRST = (
     """
 INSERT INTO t_anew
 SELECT ROW_NUMBER() OVER (ORDER BY person_id), person_id FROM (SELECT DISTINCT person_id FROM person_mention) found
 """,
-    "INSERT INTO t_affected SELECT n, person_id FROM t_anew",
+    "INSERT INTO t_affected SELECT n, id FROM t_anew",
     "CREATE INDEX ix_t_affected ON t_affected (person_id)",
     f"""
 INSERT INTO t_case
@@ -160,12 +166,24 @@ WHERE h.retired_to > 0 AND b.household_id = h.household_id AND NOT EXISTS (
 """Who ever lived where follows a person and a household to their new ids: rows that no generation shows, for
 protection orders go by them."""
 
-END = (
-    "UPDATE {view} SET g_to = :next WHERE g_to = :open AND person_id IN"
-    " (SELECT person_id FROM {persons} WHERE n BETWEEN :first AND :last)"
-)
+_SPAN = "t.n BETWEEN :first AND :last"
+END_MENTIONS = f"""
+UPDATE view_mention SET g_to = :next
+WHERE g_to = :open AND mention_id IN (SELECT t.id FROM t_anew t WHERE {_SPAN})
+"""
+END_FACTS = f"""
+UPDATE view_fact SET g_to = :next
+WHERE g_to = :open AND mention_id IN (SELECT t.id FROM t_anew t WHERE {_SPAN}) AND person_id IN (
+    SELECT v.person_id FROM t_anew t CROSS JOIN view_mention v
+    WHERE v.mention_id = t.id AND v.g_to = :next AND {_SPAN})
+"""
+"""Facts lie by person: by the one their mention was shown with."""
+END_MEMBERS = f"""
+UPDATE view_member SET g_to = :next
+WHERE g_to = :open AND person_id IN (SELECT t.person_id FROM t_affected t WHERE {_SPAN})
+"""
 
-MENTIONS = """
+_MENTIONS = f"""
 INSERT INTO view_mention (g_from, g_to, mention_id, person_id, role, source_id, agency_id, programme, sensitive,
     identity_version, address_version, birth_year, birth_month, sex, town, as_of, closed)
 SELECT :next, :open, m.mention_id, pm.person_id, m.role, r.source_id, s.agency_id, s.programme, s.sensitive,
@@ -174,51 +192,57 @@ SELECT :next, :open, m.mention_id, pm.person_id, m.role, r.source_id, s.agency_i
         (SELECT w.town FROM mention_version w WHERE w.version_id = l.address_version), '') END,
     r.as_of, CASE WHEN r.closed_as_of IS NULL AND r.history = 0 THEN 0 ELSE 1 END
 FROM t_anew t
-JOIN t_known k ON k.person_id = t.person_id
-JOIN person_mention pm ON pm.person_id = t.person_id
+JOIN person_mention pm ON pm.{{key}} = t.id
+JOIN t_known k ON k.person_id = pm.person_id
 JOIN mention m ON m.mention_id = pm.mention_id
 JOIN source_record r ON r.record_id = m.record_id AND r.deleted = 0
 JOIN source s ON s.source_id = r.source_id
 JOIN mention_version v ON v.version_id = m.version_id
 LEFT JOIN t_late l ON l.mention_id = m.mention_id
-WHERE t.n BETWEEN :first AND :last
+WHERE {_SPAN}
 """
 
 _LATE_BLANK = {
-    "detail": "CASE WHEN l.mention_id IS NULL THEN f.detail ELSE '{}' END",
+    "detail": "CASE WHEN l.mention_id IS NULL THEN f.detail ELSE '{{}}' END",
     "agency_id": "CASE WHEN l.mention_id IS NULL THEN f.agency_id ELSE '' END",
 }
 """What of a fact may name a place (school, provider, office) stays out while its mention's address waits."""
 
-FACTS = f"""
+_FACTS = f"""
 INSERT INTO view_fact (g_from, g_to, fact_id, person_id, mention_id, source_id, source_agency_id, as_of,
     {", ".join(FACT_COLUMNS)})
 SELECT :next, :open, f.fact_id, v.person_id, f.mention_id, v.source_id, v.agency_id, v.as_of,
     {", ".join(_LATE_BLANK.get(name, f"f.{name}") for name in FACT_COLUMNS)}
 FROM t_anew t
-JOIN view_mention v ON v.person_id = t.person_id AND v.g_from = :next
+JOIN view_mention v ON v.{{key}} = t.id AND v.g_from = :next
 JOIN mention m ON m.mention_id = v.mention_id
 JOIN fact f ON f.record_id = m.record_id AND f.mention_id = m.mention_id
 LEFT JOIN t_late l ON l.mention_id = m.mention_id
-WHERE t.n BETWEEN :first AND :last AND (l.mention_id IS NULL OR f.category <> 'address')
+WHERE {_SPAN} AND (l.mention_id IS NULL OR f.category <> 'address')
 """
 
-MEMBERS = """
+MEMBERS = f"""
 INSERT INTO view_member (g_from, g_to, household_id, person_id, kind, state, relation, evidence, valid_from, valid_to)
 SELECT :next, :open, b.household_id, b.person_id, h.kind, b.state, b.relation, b.evidence, b.valid_from, b.valid_to
 FROM t_affected t
 JOIN t_known k ON k.person_id = t.person_id
 JOIN membership b ON b.person_id = t.person_id
 JOIN household h ON h.household_id = b.household_id
-WHERE t.n BETWEEN :first AND :last
+WHERE {_SPAN}
 """
 
-WRITTEN = (
-    ("view_mention", "t_anew", MENTIONS),
-    ("view_fact", "t_anew", FACTS),
-    ("view_member", "t_affected", MEMBERS),
+FIRST_WRITTEN = (
+    ("t_anew", (_MENTIONS.format(key="person_id"),)),
+    ("t_anew", (_FACTS.format(key="person_id"),)),
+    ("t_affected", (MEMBERS,)),
 )
-"""Views written by person: the view, the table of the persons, the statement. Facts come after their mentions."""
+"""How a view is written: the table that is gone through, the statements. Facts come after their mentions."""
+
+NEXT_WRITTEN = (
+    ("t_anew", (END_MENTIONS, _MENTIONS.format(key="mention_id"))),
+    ("t_anew", (END_FACTS, _FACTS.format(key="mention_id"))),
+    ("t_affected", (END_MEMBERS, MEMBERS)),
+)
 
 SOURCES_END = """
 UPDATE view_source SET g_to = :next WHERE g_to = :open
