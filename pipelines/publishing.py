@@ -96,6 +96,7 @@ def _prepare(conn: Connection, bound: dict[str, int]) -> None:
     """Fill the temporary tables: who is affected, and how."""
     for name, columns in view_sql.TEMPORARY.items():
         shape = columns.format(id=view_sql.ID[conn.dialect.name])
+        conn.execute(text(f"DROP TABLE IF EXISTS {name}"))  # of a publication that failed on this connection
         conn.execute(text(f"CREATE TEMPORARY TABLE {name} ({shape})"))
     for statement in (view_sql.LATE, *(view_sql.NEXT if bound["g"] else view_sql.FIRST)):
         conn.execute(text(statement), {"g": bound["g"]} if ":g" in statement else {})
