@@ -30,6 +30,7 @@ class Clock:
     def __init__(self, progress: Progress | None = None) -> None:
         self.stages: list[Stage] = []
         self._progress = progress
+        self._begun = time.perf_counter()
 
     def tell(self, stage: str, done: int, total: int = 0) -> None:
         """Tell how far a stage is."""
@@ -50,6 +51,11 @@ class Clock:
             finally:
                 found.seconds += time.perf_counter() - begun
         found.peak_mib = max(found.peak_mib, peak[0])
+
+    def rest(self, name: str) -> None:
+        """Count as a stage what passed beside the others since this clock began."""
+        beside = time.perf_counter() - self._begun - sum(stage.seconds for stage in self.stages)
+        self.stages.append(Stage(name, 0, beside, _resident()))
 
 
 @contextmanager

@@ -63,6 +63,7 @@ def run_work(
         work.register_sources()
         materialise(work, pull=pull)
         work.finish()
+    clock.rest("run")
     return work.report
 
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from linkage.resolve import Linkage
 from pipelines import work
 from pipelines.definitions import WORKSPACE, defs
 from pipelines.home import dagster_home
@@ -78,9 +79,9 @@ def test_telemetry_is_off(synced: Place, monkeypatch: pytest.MonkeyPatch) -> Non
             assert instance.telemetry_enabled is False
 
 
-@pytest.mark.parametrize("step", ["link", "publish"])
+@pytest.mark.parametrize(("room", "step"), [(Linkage, "persons"), (work, "publish")])
 def test_the_event_log_holds_no_value_of_a_failed_step(
-    synced: Place, step: str, monkeypatch: pytest.MonkeyPatch
+    synced: Place, room: object, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_given: object, **_named: object) -> None:
         try:
@@ -88,7 +89,7 @@ def test_the_event_log_holds_no_value_of_a_failed_step(
         except ValueError as error:
             raise RuntimeError(f"row of {CANARY}") from error
 
-    monkeypatch.setattr(work, step, explode)
+    monkeypatch.setattr(room, step, explode)
     with synced.site() as site:
         with pytest.raises(StepFailed) as failure:
             sync(site, workers=0)
