@@ -54,6 +54,7 @@ def number_spans(identifiers: pl.DataFrame) -> pl.DataFrame:
     end = pl.col("valid_to").filter(stated)
     return (
         identifiers.filter(pl.col("kind").is_in(exclusive))
+        .cast({"valid_from": pl.String, "valid_to": pl.String})
         .group_by("kind", "issuer", "token")
         .agg(
             pl.col("valid_from").filter(stated).min().fill_null("").alias("start"),

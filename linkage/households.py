@@ -44,11 +44,11 @@ def resolve_households(engine: Engine, run_id: str, read: Reading | None = None)
     ``read``: what was read for the links just before; it is let go as soon as it is not needed.
     """
     begun = time.perf_counter()
-    read = read or Reading()
-    marked, near = touched_and_near(engine, read.shelf)
+    evidence, shelf = (None, None) if read is None else read.taken()
+    marked, near = touched_and_near(engine, shelf)
     if near is None:
-        homes = all_homes(engine, read.evidence or read_evidence(engine))
-        read.evidence = None
+        homes = all_homes(engine, evidence or read_evidence(engine))
+        del evidence
         wanted = _wanted(homes)
     else:
         homes, wanted = _around(Surroundings(engine, near, marked))

@@ -74,11 +74,6 @@ class Reach:
     """None where everything is looked at."""
 
 
-def link(engine: Engine, run_id: str) -> LinkReport:
-    """Bring persons up to date with the mentions. Returns counts."""
-    return relink(engine, run_id)[0]
-
-
 @dataclass
 class Reading:
     """What one step has read and the next need not read again: everything, or some records."""
@@ -86,9 +81,15 @@ class Reading:
     evidence: Evidence | None = None
     shelf: Shelf | None = None
 
+    def taken(self) -> tuple[Evidence | None, Shelf | None]:
+        """Give what was read and let it go."""
+        given = self.evidence, self.shelf
+        self.evidence = self.shelf = None
+        return given
 
-def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
-    """Bring persons up to date with the mentions. Returns counts, and what was read to that end."""
+
+def link(engine: Engine, run_id: str, read: Reading | None = None) -> LinkReport:
+    """Bring persons up to date with the mentions. Returns counts, and what was read in ``read``."""
     begun = time.perf_counter()
     model = packaged_model()
     marked, near = touched_and_near(engine)
@@ -114,7 +115,9 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
     counts = dict(outcome["outcome"].value_counts().iter_rows())
     del outcome
     _post(engine, reach, renewal)
-    report = LinkReport(
+    if read is not None:
+        read.evidence, read.shelf = (reach.evidence, None) if near is None else (None, near.shelf)
+    return LinkReport(
         mentions=ids.height,
         examined=reach.scope.len(),
         pairs=seen,
@@ -129,7 +132,6 @@ def relink(engine: Engine, run_id: str) -> tuple[LinkReport, Reading]:
         model=model.version,
         seconds=time.perf_counter() - begun,
     )
-    return report, Reading(reach.evidence) if near is None else Reading(shelf=near.shelf)
 
 
 def _everything(engine: Engine, marked: pl.Series, scorer: Scorer) -> Reach:

@@ -43,7 +43,11 @@ CODED = frozenset(
         mention_alias.c.kind,
         mention_identifier.c.kind,
         mention_identifier.c.issuer,
+        mention_identifier.c.valid_from,
+        mention_identifier.c.valid_to,
         fact.c.code,
+        fact.c.valid_from,
+        fact.c.valid_to,
         link_edge.c.kind,
         link_edge.c.outcome,
     }

@@ -13,9 +13,8 @@ from sqlalchemy import delete, func, insert, select
 
 from connectors.deliveries import Delivery
 from connectors.sources import open_source
-from linkage.households import HouseholdReport
-from linkage.partition import LinkReport
-from linkage.resolve import Linkage
+from linkage.households import HouseholdReport, resolve_households
+from linkage.partition import LinkReport, Reading, link
 from pipelines.landing import Landed, land, waiting_rows
 from pipelines.publishing import Publication, publish
 from pipelines.runs import Lease
@@ -142,7 +141,7 @@ class Work:
         self._lease = lease
         self.workers = Workers(site.keyring, self.definitions, workers)
         self._found: dict[str, Delivery] = {}
-        self._linkage = Linkage(site.bulk, run_id)
+        self._read = Reading()
         self.manifest = Manifest(site.workspace.var / MANIFESTS / run_id)
         self.failure: MusubiError | None = None
         """What a step failed with; the run raises it once Dagster has taken note."""
@@ -241,7 +240,7 @@ class Work:
         self.keep()
         with self.clock.stage("link") as stage:
             self.clock.tell("link", 0)
-            found = self._linkage.persons()
+            found = link(self.site.bulk, self.report.run_id, self._read)
             stage.records = found.examined
         counts = {name: count for name, count in asdict(found).items() if name != "seconds"}
         with self.site.engine.begin() as conn:
@@ -254,7 +253,7 @@ class Work:
         self.keep()
         with self.clock.stage("households") as stage:
             self.clock.tell("households", 0)
-            found = self._linkage.households()
+            found = resolve_households(self.site.bulk, self.report.run_id, self._read)
             stage.records = found.persons
         return found
 

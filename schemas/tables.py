@@ -389,7 +389,7 @@ lineage = Table(
     Column("event_id", Id, primary_key=True),
     Column("run_id", String, nullable=False),
     Column("subject", String, nullable=False),  # person | household
-    Column("event", String, nullable=False),  # survive | mint | retire
+    Column("event", String, nullable=False),  # survive | mint (of all ids from old to new) | retire
     Column("old_id", BigInteger),
     Column("new_id", BigInteger),
 )

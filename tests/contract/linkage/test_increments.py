@@ -5,7 +5,8 @@ import random
 import pytest
 from sqlalchemy import insert, select
 
-from linkage.resolve import resolve
+from linkage.households import resolve_households
+from linkage.partition import Reading, link
 from schemas.tables import household, link_edge, membership, mention, source, source_record
 
 CITY = "132993"
@@ -103,6 +104,12 @@ def end_state(town):
             homes.setdefault(row.household_id, set()).add((persons[row.person_id], *fields))
         households = sorted((kinds[one], sorted(map(repr, members))) for one, members in homes.items())
     return set(persons.values()), edges, households
+
+
+def resolve(engine, run):
+    """Persons, then households, from one reading."""
+    read = Reading()
+    return link(engine, run, read), resolve_households(engine, run, read)
 
 
 @pytest.mark.parametrize("seed", [*range(4), 228, 248, 263, 278])
