@@ -202,16 +202,13 @@ def _guarded(connection: Connection) -> pl.Series:
 
 def _assembled(frames: dict[Table, pl.DataFrame], guarded: pl.Series) -> Evidence:
     """Put rows together, taking them out of ``frames`` one table after the other."""
-    mentions = (
-        frames.pop(mention)
-        .join(frames.pop(source_record), on="record_id")
-        .sort("source_id", "key_token", "role", "seq")
-        .drop("key_token", "seq")
-        .with_row_index("node")
-        .with_columns(pl.col("node").cast(pl.Int64))
-    )
+    mentions = frames.pop(mention).join(frames.pop(source_record), on="record_id")
+    mentions = mentions.sort("source_id", "key_token", "role", "seq").drop("key_token", "seq")
     versions = frames.pop(mention_version)
     at = places(versions["version_id"], mentions["version_id"])
+    mentions = mentions.filter(pl.Series(at >= 0, dtype=pl.Boolean)).with_row_index("node")
+    mentions = mentions.with_columns(pl.col("node").cast(pl.Int64))
+    at = at[at >= 0]
     nodes = np.full(versions.height, -1)
     nodes[at] = np.arange(len(at))
     aliases, identifiers = (
