@@ -4,14 +4,14 @@ Everything that comes in has passed the policy's ``visible_*``: what is not in t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from desk.sealed import Opened
 from desk.views import Agency, Basis, Card, Fact, Identity, Member, Part, SourceAge, Whereabouts, Withheld
 from privacy.policy import CATEGORIES, Decisions, SeenFact, SeenMember, SeenMention
-from schemas.vocabulary import Category, MentionRole, Programme, Tier
+from schemas.vocabulary import REFERENCES, Category, MentionRole, Programme, Tier
 
 OWN_PROGRAMME = "own_programme"
 FULL = Tier.FULL.name.lower()
@@ -45,6 +45,8 @@ class Setting:
     ages: Mapping[str, str]
     """Source id → as-of."""
     agencies: Mapping[str, Agency]
+    marks: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """What stands for the references of facts (``marks_of``); one without a mark is not shown."""
 
     def agency(self, agency_id: str) -> Agency:
         """Return an agency of the directory, or its bare id where the directory does not list it."""
@@ -154,13 +156,43 @@ def _fact(setting: Setting, subject: Subject, row: SeenFact) -> Fact:
         valid_from=row.valid_from,
         valid_to=row.valid_to,
         acting=setting.agency(row.agency_id) if elsewhere else None,
-        detail=row.detail,
+        detail=_detail(setting, row.detail),
         source=row.source_id,
         as_of=setting.as_of(row),
         bases=bases_of(
             subject.decisions, subject.person_id, row.category, agency_id=row.source_agency_id, least=row.tier
         ),
     )
+
+
+def marks_of(subjects: Iterable[Subject]) -> dict[tuple[str, str], str]:
+    """Return a mark, A, B …, for every plan and meeting of an answer, by key and token, in the order they began.
+
+    A worker sees what belongs together; marks hold in this answer only, and tell nothing of the number.
+    """
+    facts = [fact for subject in subjects for fact in subject.facts]
+    marks: dict[tuple[str, str], str] = {}
+    for name in sorted(REFERENCES):
+        told = [fact.detail[name] for fact in sorted(facts, key=_began) if name in fact.detail]
+        marks |= {(name, token): _letters(place) for place, token in enumerate(dict.fromkeys(told))}
+    return marks
+
+
+def _began(fact: SeenFact) -> str:
+    return fact.valid_from or NEVER
+
+
+def _letters(place: int) -> str:
+    """Write a place as the columns of a sheet are named: A … Z, AA …."""
+    before, letter = divmod(place, 26)
+    return (_letters(before - 1) if before else "") + chr(ord("A") + letter)
+
+
+def _detail(setting: Setting, detail: Mapping[str, str]) -> dict[str, str]:
+    shown = {
+        name: setting.marks.get((name, text), "") if name in REFERENCES else text for name, text in detail.items()
+    }
+    return {name: text for name, text in shown.items() if text}
 
 
 def _distinct(facts: Iterable[Fact]) -> list[Fact]:

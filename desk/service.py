@@ -5,7 +5,7 @@ decision allows opened in one batch, the answer made, its entry recorded, all co
 out. A refusal is recorded as well. Nothing is cached between readings: a withdrawal holds at the next one.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -19,6 +19,7 @@ from desk.assembly import (
     ages_of,
     cards_of,
     identity_of,
+    marks_of,
     member_of,
     wanted_parts,
     whereabouts_of,
@@ -213,11 +214,11 @@ class Service:
             for person_id in sorted(decisions.asked)
         ]
 
-    def _setting(self, conn: Connection, subjects: Iterable[Subject], sources: Mapping[str, RowMapping]) -> Setting:
+    def _setting(self, conn: Connection, subjects: Sequence[Subject], sources: Mapping[str, RowMapping]) -> Setting:
         """Open, in one batch, exactly what the decisions allow."""
         wanted = wanted_parts(mention for subject in subjects for mention in subject.mentions)
         ages = {name: str(row["as_of"]) for name, row in sources.items()}
-        return Setting(open_parts(conn, self._keyring, wanted), ages, self._agencies)
+        return Setting(open_parts(conn, self._keyring, wanted), ages, self._agencies, marks_of(subjects))
 
     def _record(
         self,

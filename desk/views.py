@@ -89,6 +89,8 @@ class Fact(Shape):
     acting: Agency | None = None
     """The agency that acts in this fact, where it is not the delivering one."""
     detail: dict[str, str] = {}
+    """Further coded values. Under ``plan`` and ``meeting`` a mark, A, B …: equal marks of one answer are one plan or
+    meeting; the number itself is not shown."""
     source: str = ""
     as_of: str = ""
     bases: tuple[Basis, ...] = ()

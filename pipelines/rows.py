@@ -40,6 +40,12 @@ def record_token(minter: TokenMinter, source_id: str, record_key: str) -> int:
     return minter.one(RECORD, record_name(source_id, record_key))
 
 
+def reference_token(minter: TokenMinter, source_id: str, name: str, number: str) -> str:
+    """Write the keyed token that stands in a fact's detail for a number of the source."""
+    return f"{minter.one(f'detail.{name}', f'{source_id}/{number}') & UNSIGNED:016x}"
+
+
+UNSIGNED = (1 << 64) - 1
 joined = "\x1f".join
 """Write the cells of a row as one text."""
 

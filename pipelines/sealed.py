@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from linkage.keys import mention_keys
-from pipelines.rows import KEY_VERSION, Cells, Context, Known, Place, Prepared, Row
+from pipelines.rows import KEY_VERSION, Cells, Context, Known, Place, Prepared, Row, reference_token
 from privacy.keyring import Keyring
 from privacy.sealing import Sealer, new_data_key, new_data_keys
 from privacy.tokens import TokenMinter
@@ -16,6 +16,7 @@ from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraf
 from schemas.sealed_parts import as_json, written_identity, written_notes, written_whereabouts
 from schemas.tables import TOKEN_COLUMNS
 from schemas.values.dates import PartialDate
+from schemas.vocabulary import REFERENCES
 
 
 class Taken(NamedTuple):
@@ -63,7 +64,7 @@ class Builder:
         self._out = out
         self._next_record = record_base
         self._next_mention = mention_base
-        self._heads: dict[int, tuple[FactDraft, Row]] = {}
+        self._heads: dict[int, tuple[FactDraft, Row, str]] = {}
 
     def refuse(self, header: Cells, cells: Sequence[str], line: int, code: str, field_name: str = "") -> None:
         """Seal a row for quarantine."""
@@ -199,13 +200,20 @@ class Builder:
         for mention in draft.mentions:
             mention_id = ids[str(mention.role), mention.seq]
             for fact in mention.facts:
-                known, head = heads.get(id(fact), _NO_FACT)  # mapping gives the same facts again and again
+                known, head, detail = heads.get(id(fact), _NO_FACT)  # mapping gives the same facts again and again
                 if known is not fact:
-                    head = _fact_head(fact)
-                    heads[id(fact)] = fact, head
+                    head, detail = _fact_head(fact), self._detail(fact.detail)
+                    heads[id(fact)] = fact, head, detail
                 other = ids.get((str(fact.other[0]), fact.other[1])) if fact.other else None
-                facts.append((record_id, mention_id, number, *head, other, _detail(fact.detail)))
+                facts.append((record_id, mention_id, number, *head, other, detail))
                 number += 1
+
+    def _detail(self, detail: tuple[tuple[str, str], ...]) -> str:
+        """Write a detail; a number of the source stands there as its token."""
+        told = dict(detail)
+        for name in REFERENCES & told.keys():
+            told[name] = reference_token(self._minter, self._context.source_id, name, told[name])
+        return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else "{}"
 
     def _orders(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
         out = self._out
@@ -307,7 +315,7 @@ def sealed_row(
 
 
 _NO_BIRTH: tuple[int | None, int | None] = (None, None)
-_NO_FACT: tuple[FactDraft | None, Row] = (None, ())
+_NO_FACT: tuple[FactDraft | None, Row, str] = (None, (), "")
 
 
 def _by_kind(found: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
@@ -340,11 +348,6 @@ def _fact_head(fact: FactDraft) -> Row:
 
 def _value(found: PartialDate | None) -> str:
     return found.value if found else ""
-
-
-@lru_cache(4096)
-def _detail(detail: tuple[tuple[str, str], ...]) -> str:
-    return json.dumps(dict(detail), ensure_ascii=False, sort_keys=True) if detail else "{}"
 
 
 def _day_after(end: PartialDate | None) -> str:

@@ -14,7 +14,11 @@ from schemas.vocabulary import Category, FactKind, MentionRole, Programme, Tier
 
 
 class FactDraft(NamedTuple):
-    """One coded fact about a mention. ``detail`` holds codes and numbers only, never free text or names."""
+    """One coded fact about a mention.
+
+    ``detail`` holds codes and counts only, never free text or names; numbers of the source stand there under
+    ``vocabulary.REFERENCES`` alone, which are stored as tokens.
+    """
 
     kind: FactKind
     category: Category

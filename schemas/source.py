@@ -124,7 +124,8 @@ class FactRule(Settings):
     sensitive: tuple[str, ...] = ()
     """Codes whose fact is of category ``sensitive`` whatever ``category`` says."""
     detail: dict[str, Value] = Field(default_factory=dict)
-    """Further coded values by name; never free text."""
+    """Further coded values by name; never free text, and numbers of the source under ``plan`` and ``meeting`` only,
+    where they become tokens."""
 
 
 class ConsentRule(Settings):

@@ -99,6 +99,13 @@ class FactKind(StrEnum):
     AWAY = "away"
 
 
+REFERENCES = frozenset(("meeting", "plan"))
+"""Keys of a fact's detail that hold a number of the source (会議番号, プラン番号).
+
+It is stored as a keyed token, equal for equal numbers of one source, and shown as a mark; a number under any other
+key would stand in clear."""
+
+
 class Programme(StrEnum):
     """The fields of welfare a source belongs to."""
 

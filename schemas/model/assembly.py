@@ -1,7 +1,7 @@
 """From stored rows, opened and under the recipient's pseudonyms, to the models.
 
 Columns are those of the tables ``fact``, ``view_fact``, ``consent`` and ``view_member``. Whoever reads has decided
-before: what is withheld is not handed in.
+before: what is withheld is not handed in. References (``vocabulary.REFERENCES``) come as marks of the recipient's.
 """
 
 import json
@@ -189,7 +189,7 @@ def _gravest(facts: Sequence[Fact]) -> Category:
 
 
 def plans(steps: Iterable[PlanStep]) -> tuple[Plan, ...]:
-    """Put the steps of one person's plan together; a step without a plan number is a plan of its own."""
+    """Put the steps of one person's plan together; a step without a reference is a plan of its own."""
     grouped: dict[tuple[str, str, str], list[PlanStep]] = defaultdict(list)
     for step in steps:
         grouped[step.person, step.origin.source, step.plan or f"\0{step.ref}"].append(step)
@@ -198,7 +198,7 @@ def plans(steps: Iterable[PlanStep]) -> tuple[Plan, ...]:
             ref=group[0].ref,
             person=person,
             category=_gravest(group),
-            number=group[0].plan,
+            mark=group[0].plan,
             lead=next((step.lead for step in group if step.lead), ""),
             review_on=max(step.review_on for step in group),
             steps=tuple(group),
@@ -210,7 +210,7 @@ def plans(steps: Iterable[PlanStep]) -> tuple[Plan, ...]:
 def meetings(items: Iterable[MeetingItem]) -> tuple[Meeting, ...]:
     """Put what records say of one meeting together: who was there, whom it was about, when the next one is.
 
-    Two kinds under one number are two meetings: what is lawful in one is not in the other.
+    Two kinds under one reference are two meetings: what is lawful in one is not in the other.
     """
     told = list(items)
     held = {
@@ -231,7 +231,7 @@ def meetings(items: Iterable[MeetingItem]) -> tuple[Meeting, ...]:
                 ref=first.ref,
                 category=_gravest(group),
                 kind=kind,
-                number=first.meeting,
+                mark=first.meeting,
                 held_on=first.valid_from,
                 next_on=max((item.valid_from for item in group if item.item == NEXT_MEETING), default=""),
                 lead=next((item.agency for item in group if item.item == kind and item.agency), ""),

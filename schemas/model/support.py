@@ -31,7 +31,7 @@ class PlanStep(Fact):
     """``in_scheme`` or ``off_scheme`` (制度外利用)."""
     status: InAssessment[Code] = ""
     plan: InAssessment[Code] = ""
-    """Number of the plan it belongs to; empty: it stands alone."""
+    """Reference of the plan it belongs to, equal for its steps and never its number; empty: it stands alone."""
     lead: InParticipation[Code] = ""
     """The agency that leads the plan (主担当機関)."""
     review_on: InAssessment[Day] = ""
@@ -44,7 +44,8 @@ class Plan(Graded):
     category: InAssessment[Category] = Category.ASSESSMENT
     ref: InAssessment[Ref]
     person: InAssessment[Ref]
-    number: InAssessment[Code] = ""
+    mark: InAssessment[Code] = ""
+    """What tells it from others of its source: the reference its parts share, never its number."""
     lead: InParticipation[Code] = ""
     review_on: InAssessment[Day] = ""
     wishes: InNotes[tuple[str, ...]] = ()
@@ -85,7 +86,7 @@ class MeetingItem(Fact):
     level: InAssessment[Code] = ""
     status: InAssessment[Code] = ""
     meeting: InAssessment[Code] = ""
-    """Number of the meeting."""
+    """Reference of the meeting, equal for what is said of it and never its number."""
 
 
 class Meeting(Graded):
@@ -95,7 +96,8 @@ class Meeting(Graded):
     ref: InAssessment[Ref]
     kind: InAssessment[Code]
     """``support_meeting`` (社会福祉法106条の6, no consent needed) or ``multi_layer_meeting`` (consented cases)."""
-    number: InAssessment[Code] = ""
+    mark: InAssessment[Code] = ""
+    """What tells it from others of its source: the reference its parts share, never its number."""
     held_on: InAssessment[Day] = ""
     next_on: InAssessment[Day] = ""
     lead: InParticipation[Code] = ""

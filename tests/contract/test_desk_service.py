@@ -1,5 +1,6 @@
 """The query service over a real store: real keys, tokens, sealing, policy and log."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,12 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from desk import Query, Service, open_service, reader_of
+from desk.assembly import _letters
 from desk.refusals import NotShown, QueryRefused
 from desk.sealed import open_parts
 from privacy.audit import verify
 from privacy.log import verifier_key
 from privacy.policy import Reader, load_policy
-from schemas.tables import consent, outbox, pseudonym, setting
+from schemas.tables import consent, outbox, pseudonym, setting, view_mention
 from tests.fakes.desk_town import Town, build_town
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -97,6 +99,36 @@ def test_the_household_is_seen_whole_as_far_as_consent_reaches(town: Town, servi
     assert mother.withheld[0].ways == ("consent", "ask_agency")
     assert view.ages
     assert {age.as_of for age in view.ages} == {"2026-11-01"}
+
+
+def test_plans_and_meetings_are_told_apart_by_marks_and_never_by_tokens(town: Town, service: Service) -> None:
+    with town.engine.connect() as conn:
+        mention = conn.execute(
+            select(view_mention.c.mention_id).where(
+                view_mention.c.source_id == "desk_intake", view_mention.c.person_id == town.people["mother"]
+            )
+        ).scalar_one()
+    for code, day, token in (("housing", "2026-06-01", "f" * 16), ("respite", "2026-05-01", "0" * 16)):
+        for status in ("active", "planned"):
+            detail = json.dumps({"plan": token, "agreed": "yes"})
+            told = {"valid_from": day, "status": status, "detail": detail}
+            town.fact("mother", mention, "desk_intake", "plan", "assessment", code, **told)
+    town.write()
+    found = service.find(reader(town), Query(name="結城幸子", birth="1986-03-05")).found
+    view = service.household(reader(town), found[0].opening)
+    assert "f" * 16 not in view.model_dump_json()
+    assert "0" * 16 not in view.model_dump_json()
+    own = next(card for card in view.members[0].cards if card.agency.id == "desk")
+    marks = {(fact.code, fact.status): fact.detail for fact in own.facts if fact.kind == "plan"}
+    assert len(marks) == 4
+    assert {(code, detail["plan"], detail["agreed"]) for (code, _), detail in marks.items()} == {
+        ("respite", "A", "yes"),
+        ("housing", "B", "yes"),
+    }
+
+
+def test_marks_go_on_after_the_last_letter() -> None:
+    assert [_letters(place) for place in (0, 25, 26, 51, 52, 701, 702)] == ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
 
 
 @ENGINES

@@ -51,13 +51,27 @@ def residents(systems: Path, count: int) -> list[str]:
             forms.update({row["宛名番号"], row["世帯番号"]})
     for path in systems.rglob("*.csv"):
         forms.update(_phones(path))
+        forms.update(_case_numbers(path))
     return sorted(form for form in forms if len(form) >= 3)
 
 
-def _phones(path: Path) -> Iterator[str]:
+CASE_NUMBERS = ("プラン番号", "会議番号")
+
+
+def _case_numbers(path: Path) -> Iterator[str]:
+    """The numbers of plans and meetings: they lead to a person as a record key does."""
+    for row in _rows(path):
+        yield from (row[name] for name in CASE_NUMBERS if row.get(name))
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
     raw = path.read_bytes()
     text = raw.decode("utf-8-sig") if raw.startswith(b"\xef\xbb\xbf") else raw.decode("cp932", "replace")
-    for row in csv.DictReader(text.splitlines()):
+    yield from csv.DictReader(text.splitlines())
+
+
+def _phones(path: Path) -> Iterator[str]:
+    for row in _rows(path):
         for name, cell in row.items():
             if name and "電話" in name and isinstance(cell, str) and sum(map(str.isdigit, cell)) >= 10:
                 yield cell

@@ -269,7 +269,7 @@ def test_a_plan_is_put_together_from_its_steps():
         )
     ]
     first, *alone = plans(steps)
-    assert (first.number, first.lead, first.review_on) == ("P-1", "desk", "2026-10-01")
+    assert (first.mark, first.lead, first.review_on) == ("P-1", "desk", "2026-10-01")
     assert [step.step for step in first.steps] == ["respite", "housing"]
     assert first.category is Category.SENSITIVE
     assert first.steps[0].agreements[0].on == "2026-04-02"
@@ -293,7 +293,7 @@ def test_a_meeting_is_put_together_from_what_records_say():
         meeting_item("participant", "p2", "school"),
     ]
     (meeting,) = meetings(items)
-    assert (meeting.kind, meeting.number, meeting.lead) == ("support_meeting", "M-1", "desk")
+    assert (meeting.kind, meeting.mark, meeting.lead) == ("support_meeting", "M-1", "desk")
     assert (meeting.held_on, meeting.next_on) == ("2026-04-01", "2026-05-01")
     assert meeting.participants == ("kaigo", "school")
     assert meeting.persons == ("p1", "p2")
