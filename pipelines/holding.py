@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from connectors.deliveries import Delivery
+from pipelines.names import SEALED_NAME, opened_name
 from pipelines.standing import split_scopes
+from privacy.keyring import Keyring
 from schemas.tables import delivery
 from schemas.workspace import Guards
 
@@ -18,28 +20,31 @@ DISAPPEARANCE = "mass-disappearance"
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a delivery is held: guard code and a sentence that says what to do."""
+    """Why a delivery is held: guard code and a sentence that says what to do.
+
+    The sentence may name files: it is for the operator's screen and is stored nowhere.
+    """
 
     code: str
     detail: str
 
 
-def same_instant(conn: Connection, found: Delivery) -> Hold | None:
+def same_instant(conn: Connection, keyring: Keyring, found: Delivery) -> Hold | None:
     """Hold a delivery that stands for the same instant and scope as another one with other content."""
     rows = conn.execute(
-        select(delivery.c.name, delivery.c.scopes).where(
+        select(*SEALED_NAME, delivery.c.scopes).where(
             delivery.c.source_id == found.source_id,
             delivery.c.as_of == found.as_of,
             delivery.c.status == "applied",
             delivery.c.content_hash != found.content_hash,
         )
     )
-    for name, scopes in rows:
-        others = split_scopes(scopes)
+    for row in rows:
+        others = split_scopes(row.scopes)
         if not others or not found.scopes or set(others) & set(found.scopes):
             return Hold(
                 EQUAL_AS_OF,
-                f"{found.name} and {name} stand for the same day with different content; "
+                f"{found.name} and {opened_name(keyring, row)} stand for the same day with different content; "
                 "remove the wrong one or date them apart",
             )
     return None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from connectors.deliveries import Delivery, Part
 from pipelines.events import land_events
 from pipelines.holding import Hold, disappearance, same_instant
+from pipelines.names import sealed_name
 from pipelines.planning import DUPLICATE, Plan, plan
 from pipelines.preparing import Preparer
 from pipelines.rows import (
@@ -48,7 +49,6 @@ class Landed:
     """What became of one delivery; the accounting closes: accepted + quarantined + held = delivered."""
 
     source_id: str
-    name: str
     as_of: str
     hold: Hold | None = None
     delivered: int = 0
@@ -73,14 +73,14 @@ def land(
 ) -> Landed:
     """Apply one delivery, or hold it; SourceUnavailable where its source fails on the way."""
     inspection = found.inspect()
-    out = Landed(found.source_id, found.name, found.as_of)
+    out = Landed(found.source_id, found.as_of)
     out.warnings.update(inspection.warnings)
     if inspection.held:
         out.hold = Hold(inspection.held, inspection.detail)
         out.delivered = out.held = inspection.rows
         return _held(site, found, run_id, out)
     with site.bulk.connect() as conn:
-        out.hold = same_instant(conn, found)
+        out.hold = same_instant(conn, site.keyring, found)
     if out.hold is not None:
         out.delivered = out.held = _rows(found)
         return _held(site, found, run_id, out)
@@ -112,7 +112,7 @@ def _begin(site: Site, found: Delivery, run_id: str) -> tuple[int, bool]:
     Tells, too, whether the landing of any delivery of this source was killed before.
     """
     values = {
-        "name": found.name,
+        **sealed_name(site.keyring, found),
         "as_of": found.as_of,
         "mode": found.mode,
         "scopes": join_scopes(found.scopes),
@@ -138,7 +138,7 @@ def _begin(site: Site, found: Delivery, run_id: str) -> tuple[int, bool]:
 def _held(site: Site, found: Delivery, run_id: str, out: Landed) -> Landed:
     """Write down why a delivery is held; its rows stay at their source."""
     delivery_id, _ = _begin(site, found, run_id)
-    reason = f"{out.hold.code}: {out.hold.detail}" if out.hold else ""
+    reason = out.hold.code if out.hold else ""
     with site.bulk.begin() as conn:
         conn.execute(
             update(delivery)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select, update
 from connectors.deliveries import RawBatch
 from pipelines.events import keep_events
 from pipelines.landing import Landed, known_records
+from pipelines.names import delivery_names
 from pipelines.planning import plan
 from pipelines.preparing import Preparer
 from pipelines.rows import Context, Known, Task
@@ -64,18 +65,19 @@ def waiting(site: Site, source_id: str = "") -> list[Waiting]:
     """List the rows that wait, grouped by source and fault."""
     table = quarantine.c
     query = (
-        select(table.quarantine_id, table.source_id, delivery.c.name, table.line, table.code, table.field)
-        .join(delivery, delivery.c.delivery_id == table.delivery_id, isouter=True)
+        select(table.quarantine_id, table.source_id, table.delivery_id, table.line, table.code, table.field)
         .where(table.state == WAITING)
         .order_by(table.source_id, table.code, table.field, table.line)
     )
     if source_id:
         query = query.where(table.source_id == source_id)
     with site.engine.connect() as conn:
-        return [
-            Waiting(number, owner, name or "", line, code, column)
-            for number, owner, name, line, code, column in conn.execute(query)
-        ]
+        rows = conn.execute(query).all()
+        names = delivery_names(conn, site.keyring, {row.delivery_id for row in rows})
+    return [
+        Waiting(number, owner, names.get(delivery_id, ""), line, code, column)
+        for number, owner, delivery_id, line, code, column in rows
+    ]
 
 
 def show(site: Site, quarantine_id: int, reader: Reader) -> dict[str, str]:
@@ -196,7 +198,7 @@ def _land_row(site: Site, preparer: Preparer, context: Context, header: Cells, c
         return "cell-count"
     rows = [(line, cells)]
     if preparer.is_event_source(context.source_id):
-        side = Landed(context.source_id, "", context.as_of)
+        side = Landed(context.source_id, context.as_of)
         return keep_events(site, preparer, context, header, rows, side)
     batch = RawBatch(header, rows, [])
     scan = preparer.scan(context.source_id, batch)

@@ -84,7 +84,7 @@ class SyncReport:
     guards: list[GuardStopped] = field(default_factory=list)
     unavailable: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    """Deliveries that are still being written at their source."""
+    """Deliveries that are still being written at their source, by file name: for the operator's screen only."""
     warnings: dict[str, int] = field(default_factory=dict)
     """``source: code`` → rows or columns."""
     withheld_addresses: int = 0

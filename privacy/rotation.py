@@ -12,7 +12,7 @@ from sqlalchemy import Column, Engine, Table, bindparam, select, update
 
 from privacy.keyring import Keyring, KeyUnusable
 from privacy.log.outbox import record
-from schemas.tables import data_key, quarantine, source_event
+from schemas.tables import data_key, delivery, quarantine, source_event
 
 STEP = 2000
 """Data keys per write transaction: well under the 100 ms that readers may have to wait."""
@@ -20,6 +20,7 @@ WRAPPED: tuple[tuple[Table, Column[int], Column[bytes]], ...] = (
     (data_key, data_key.c.mention_id, data_key.c.wrapped),
     (source_event, source_event.c.event_id, source_event.c.data_key),
     (quarantine, quarantine.c.quarantine_id, quarantine.c.data_key),
+    (delivery, delivery.c.delivery_id, delivery.c.data_key),
 )
 """Every place of a wrapped data key: table, its id, the column."""
 

@@ -92,13 +92,14 @@ delivery = Table(
     metadata,
     Column("delivery_id", Id, primary_key=True),
     Column("source_id", String, nullable=False),
-    Column("name", String, nullable=False),
+    Column("name", LargeBinary, nullable=False),  # sealed: a file may be called after a person
+    Column("data_key", LargeBinary, nullable=False),
     Column("content_hash", String, nullable=False),
     Column("as_of", String, nullable=False),
     Column("mode", String, nullable=False),  # snapshot | delta
     Column("scopes", Text, nullable=False),  # what a snapshot is authoritative for, joined by U+001F; empty: all
     Column("status", String, nullable=False),  # landing | applied | held
-    Column("reason", String, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),  # code of the guard that holds it
     Column("delivered", Integer, nullable=False, server_default="0"),
     Column("accepted", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),

@@ -46,10 +46,9 @@ def facts(site: Site) -> dict[str, object]:
     return {name: rows for name, rows in state_of(site).items() if name not in {"delivery", "view_source"}}
 
 
-def held(site: Site) -> list[tuple[str, str]]:
+def held(site: Site) -> list[str]:
     with site.engine.connect() as conn:
-        rows = conn.execute(select(delivery.c.name, delivery.c.reason).where(delivery.c.status == "held"))
-        return [(name, reason) for name, reason in rows]
+        return list(conn.execute(select(delivery.c.reason).where(delivery.c.status == "held")).scalars())
 
 
 def entries(site: Site, kind: str) -> list[dict[str, object]]:

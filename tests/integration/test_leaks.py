@@ -10,15 +10,18 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 
+from connectors.testing import preset_text
 from linkage.resolve import Linkage
 from pipelines import work
+from pipelines.quarantine import waiting
 from pipelines.sync import sync
 from pipelines.work import StepFailed
+from schemas.tables import metadata
 from schemas.values.identifiers import individual_number_ok
-from tests.integration.traces import BLOCK, encoded, half_width, residents, traces
-from tests.integration.workspaces import city_place
+from tests.integration.traces import BLOCK, encoded, half_width, name_forms, residents, traces
+from tests.integration.workspaces import city_place, make_place, source_text
 
 RESIDENTS = 150
 ROOT = Path(__file__).parents[2]
@@ -29,12 +32,23 @@ NUMBER = next(str(value) for value in range(234567890120, 234567890999) if indiv
 
 @pytest.fixture(scope="module")
 def planted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The city's systems with an individual number in the register and in a hospital's free text."""
+    """The city's systems with an individual number in the register and in a hospital's free text.
+
+    The hospital's file is called after a resident.
+    """
     systems = tmp_path_factory.mktemp("planted") / "systems"
     shutil.copytree(city / "systems", systems)
     _plant(next((systems / "ledger").glob("*.csv")), "個人番号", NUMBER)
-    _plant(next((systems / "hospital").glob("*.csv")), "連絡内容", f"番号は{NUMBER}とのこと")
+    referrals = next((systems / "hospital").glob("*.csv"))
+    _plant(referrals, "連絡内容", f"番号は{NUMBER}とのこと")
+    referrals.rename(referrals.with_stem(f"{referrals.stem}_{_name_of(systems, 3)}"))
     return systems
+
+
+def _name_of(systems: Path, number: int) -> str:
+    """How the register writes the name of a resident."""
+    with next((systems / "ledger").glob("*.csv")).open(encoding="cp932", errors="replace", newline="") as file:
+        return next(row["氏名"] for place, row in enumerate(csv.DictReader(file)) if place == number)
 
 
 def _plant(path: Path, column: str, value: str) -> None:
@@ -90,6 +104,41 @@ def test_nothing_stands_in_clear_after_a_sync_and_none_of_it_after_a_failure(
             sync(site, workers=0)
         assert not [canary for canary in canaries if canary in f"{failure.value!r} {failure.value.__cause__!r}"]
         assert traces([place.root], needles) == []
+
+
+CALLED = "結城　美咲"
+"""Whom the files of the next test are called after."""
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite", "postgres"])
+def test_a_file_called_after_a_person_is_named_on_the_screen_only(
+    engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Applied, held for its day, held for its form, still being written: the name goes to the operator alone."""
+    url = request.getfixturevalue("postgres_url") if engine_kind == "postgres" else ""
+    place = make_place(tmp_path, {"hospital": source_text("hospital", "hospital_referral", agency="byoin")}, url=url)
+    good = {"連絡票番号": "1", "連絡日": "20261101", "患者氏名": "結城　花子"}
+    applied = f"MSW_20261101_{CALLED}.csv"
+    place.drop("hospital", applied, preset_text("hospital_referral", [good, good | {"連絡票番号": ""}]))
+    with place.site() as site:
+        assert sync(site, workers=0).exit_code == 3
+        assert [row.delivery for row in waiting(site)] == [applied]
+    again = preset_text("hospital_referral", [good | {"連絡日": "20261031"}])
+    held = place.drop("hospital", f"MSW_20261101_{CALLED}_2.csv", again)
+    place.drop("hospital", f"MSW_20261102_{CALLED}.csv", b"")
+    unfinished = place.drop("hospital", f"MSW_20261103_{CALLED}.csv.part", again)
+    with place.site() as site:
+        report = sync(site, workers=0)
+        assert [guard.code for guard in report.guards] == ["equal-as-of", "empty-file"]
+        assert held.name in str(report.guards[0])
+        assert f"and {applied} stand" in str(report.guards[0])
+        assert report.waiting == [f"hospital: {unfinished.name}"]
+        needles = encoded(name_forms(CALLED))
+        assert traces([place.root], needles) == []
+        with site.engine.connect() as conn:
+            for table in metadata.sorted_tables:
+                stored = repr(conn.execute(select(table)).all())
+                assert not [form for form in needles.values() if form in stored], table.name
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -92,15 +93,22 @@ def encoded(forms: Iterable[str]) -> dict[bytes, str]:
     return {raw: form for raw, form in found.items() if len(raw) >= PREFIX}
 
 
+def _contents(directories: Iterable[Path]) -> Iterator[tuple[Path, bytes]]:
+    for directory in directories:
+        for path in directory.rglob("*"):
+            yield path, os.fsencode(path.relative_to(directory))
+            if path.is_file():
+                yield path, path.read_bytes()
+
+
 def traces(directories: Iterable[Path], needles: dict[bytes, str]) -> list[tuple[str, str]]:
-    """(file, form) for every searched form that stands in a file below the directories."""
+    """(file, form) for every searched form that stands in a file below the directories, or in the file's own name."""
     by_prefix: dict[int, list[bytes]] = {}
     for raw in needles:
         by_prefix.setdefault(int.from_bytes(raw[:PREFIX], "little"), []).append(raw)
     wanted = np.array(sorted(by_prefix), dtype=np.uint64)
     found: set[tuple[str, str]] = set()
-    for path in (path for directory in directories for path in directory.rglob("*") if path.is_file()):
-        data = path.read_bytes()
+    for path, data in _contents(directories):
         for start in range(0, len(data), BLOCK):
             block = np.frombuffer(data, np.uint8, min(BLOCK + PREFIX - 1, len(data) - start), start).astype(np.uint64)
             if len(block) < PREFIX:

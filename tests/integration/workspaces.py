@@ -130,7 +130,7 @@ State = dict[str, list[Any]]
 NOT_STATE = {"run", "lease", "setting", "outbox", "act", "log_head", "lineage", "pseudonym", "data_key", "posting"}
 """The run ledger, the log, and what tells how ids came to be; data keys are compared by what they open."""
 LEFT_OUT = {
-    "delivery": {"delivery_id", "run_id", "accepted", "unchanged", "quarantined"},
+    "delivery": {"delivery_id", "run_id", "accepted", "unchanged", "quarantined", "data_key"},
     "source_record": {"delivery_id", "line"},
     "source_event": {"event_id", "delivery_id", "line", "data_key"},
     "quarantine": {"quarantine_id", "delivery_id", "line", "data_key", "run_id"},
@@ -263,6 +263,12 @@ class Canon:
             self.keyring.unwrap(row["data_key"]), row["row"], table="quarantine", row=where, field="row"
         )
         return self._plain("quarantine", row)
+
+    def _delivery(self, row: dict[str, Any]) -> Any:
+        where = f"{row['source_id']}/{row['content_hash']}"
+        key = self.keyring.unwrap(row["data_key"])
+        row["name"] = open_sealed(key, row["name"], table="delivery", row=where, field="name")
+        return self._plain("delivery", row)
 
     def _mention(self, row: dict[str, Any]) -> Any:
         return self.mentions[row["mention_id"]]
