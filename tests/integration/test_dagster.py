@@ -9,7 +9,6 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from linkage.resolve import Linkage
 from pipelines import work
 from pipelines.definitions import WORKSPACE, defs
 from pipelines.home import dagster_home
@@ -79,9 +78,9 @@ def test_telemetry_is_off(synced: Place, monkeypatch: pytest.MonkeyPatch) -> Non
             assert instance.telemetry_enabled is False
 
 
-@pytest.mark.parametrize(("room", "step"), [(Linkage, "persons"), (work, "publish")])
+@pytest.mark.parametrize("step", ["link", "publish"])
 def test_the_event_log_holds_no_value_of_a_failed_step(
-    synced: Place, room: object, step: str, monkeypatch: pytest.MonkeyPatch
+    synced: Place, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_given: object, **_named: object) -> None:
         try:
@@ -89,7 +88,7 @@ def test_the_event_log_holds_no_value_of_a_failed_step(
         except ValueError as error:
             raise RuntimeError(f"row of {CANARY}") from error
 
-    monkeypatch.setattr(room, step, explode)
+    monkeypatch.setattr(work, step, explode)
     with synced.site() as site:
         with pytest.raises(StepFailed) as failure:
             sync(site, workers=0)

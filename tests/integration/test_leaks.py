@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from connectors.testing import preset_text
-from linkage.resolve import Linkage
 from pipelines import work
 from pipelines.quarantine import waiting
 from pipelines.sync import sync
@@ -95,8 +94,8 @@ def test_nothing_stands_in_clear_after_a_sync_and_none_of_it_after_a_failure(
         assert report.exit_code == 3
         assert list((place.root / "var").glob("*.db-wal"))
         assert traces([place.root], needles) == []
-        for room, step in ((Linkage, "persons"), (Linkage, "households"), (work, "publish"), (work, "land")):
-            monkeypatch.setattr(room, step, explode)
+        for step in ("link", "resolve_households", "publish", "land"):
+            monkeypatch.setattr(work, step, explode)
         (place.systems / "hospital" / "MSW_20261102.csv").write_bytes(
             next((place.systems / "hospital").glob("*.csv")).read_bytes()
         )
