@@ -34,7 +34,7 @@ BEGIN = 500
 """Persons or mentions written in a view's first transaction."""
 AIM = 0.04
 """Seconds a transaction should take, and to which their number is fitted: well below 100 ms."""
-SWEPT = 5000
+SWEPT = 2000
 """Rows swept per transaction."""
 GENERATION = "generation"
 WRITING = "writing"
@@ -179,23 +179,22 @@ def _sweep(conn: Connection, generation: int, versions: list[int]) -> None:
         conn.execute(delete(touched))
     conn.commit()
     for view in (view_mention, view_fact, view_search, view_source):
-        _remove(conn, view, f"g_to <= {generation} AND g_to < {view_sql.OPEN}")
+        _piecewise(conn, view, f"DELETE FROM {view}", f"g_to <= {generation} AND g_to < {view_sql.OPEN}")
 
 
 def _discard(conn: Connection, following: int) -> None:
     """Take back what a killed publication wrote."""
     for view in (view_mention, view_member, view_fact, view_search, view_source):
-        _remove(conn, view, f"g_from = {following}")
-        conn.execute(
-            text(f"UPDATE {view} SET g_to = {view_sql.OPEN} WHERE g_to = {following} AND g_to < {view_sql.OPEN}")
+        _piecewise(conn, view, f"DELETE FROM {view}", f"g_from = {following}")
+        _piecewise(
+            conn, view, f"UPDATE {view} SET g_to = {view_sql.OPEN}", f"g_to = {following} AND g_to < {view_sql.OPEN}"
         )
-        conn.commit()
 
 
-def _remove(conn: Connection, view: Table, condition: str) -> None:
-    """Delete the rows of a view that meet a condition, few at a time, and look for them before anything is locked."""
+def _piecewise(conn: Connection, view: Table, change: str, condition: str) -> None:
+    """Change the rows of a view that meet a condition, few at a time, and look for them before anything is locked."""
     key = [column.name for column in view.primary_key]
-    named = text(f"DELETE FROM {view} WHERE " + " AND ".join(f"{name} = :{name}" for name in key))
+    named = text(f"{change} WHERE " + " AND ".join(f"{name} = :{name}" for name in key))
     found = text(f"SELECT {', '.join(key)} FROM {view} WHERE {condition} LIMIT {SWEPT}")
     while rows := conn.execute(found).mappings().all():
         conn.commit()
