@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from desk.sealed import Opened
-from desk.views import Agency, Basis, Card, Fact, Identity, Member, Part, SourceAge, Whereabouts, Withheld
-from privacy.policy import CATEGORIES, Decisions, SeenFact, SeenMember, SeenMention
+from desk.views import Agency, Basis, Card, Explained, Fact, Identity, Member, Part, SourceAge, Whereabouts, Withheld
+from privacy.policy import CATEGORIES, Decisions, SeenFact, SeenMember, SeenMention, explain_all
 from schemas.vocabulary import REFERENCES, Category, MentionRole, Programme, Tier
 
 OWN_PROGRAMME = "own_programme"
@@ -234,15 +234,7 @@ def _basis(kind: str, rule: str, label_ja: str, label_en: str, article_ja: str, 
 def member_of(setting: Setting, subject: Subject, *, asked_for: bool) -> Member:
     """Return one member with everything the reader may see of him or her."""
     decisions, membership, person_id = subject.decisions, subject.membership, subject.person_id
-    parts = tuple(
-        Part(
-            category=category,
-            tier=decisions.tier(person_id, category).name.lower(),
-            own=decisions.best_tier(person_id, category) > decisions.tier(person_id, category),
-            bases=bases_of(decisions, person_id, category),
-        )
-        for category in CATEGORIES
-    )
+    parts = tuple(_part(decisions, person_id, category) for category in CATEGORIES)
     return Member(
         ref=subject.ref,
         identity=identity_of(setting, subject),
@@ -263,6 +255,23 @@ def member_of(setting: Setting, subject: Subject, *, asked_for: bool) -> Member:
             for part in parts
             if part.tier != FULL
         ),
+    )
+
+
+def _part(decisions: Decisions, person_id: int, category: Category) -> Part:
+    return Part(
+        category=category,
+        tier=decisions.tier(person_id, category).name.lower(),
+        own=decisions.best_tier(person_id, category) > decisions.tier(person_id, category),
+        bases=bases_of(decisions, person_id, category),
+    )
+
+
+def explained(decisions: Decisions, person_id: int) -> tuple[Explained, ...]:
+    """Return what the reader has of every category of a person, in the policy's own words."""
+    return tuple(
+        Explained(**dict(_part(decisions, person_id, told.category)), ja=told.ja, en=told.en)
+        for told in explain_all(decisions, person_id)
     )
 
 

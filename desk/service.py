@@ -18,6 +18,7 @@ from desk.assembly import (
     Subject,
     ages_of,
     cards_of,
+    explained,
     identity_of,
     marks_of,
     member_of,
@@ -29,7 +30,18 @@ from desk.log_room import LogRoom
 from desk.openings import Openings
 from desk.refusals import NotShown
 from desk.sealed import open_parts
-from desk.views import Agency, Found, HouseholdView, Inclusion, Proof, Query, Reading, Results
+from desk.views import (
+    Agency,
+    Explained,
+    Explanations,
+    Found,
+    HouseholdView,
+    Inclusion,
+    Proof,
+    Query,
+    Reading,
+    Results,
+)
 from privacy.keyring import Keyring
 from privacy.log import decision_instant, record, staff_pseudonym, subject_pseudonym
 from privacy.policy import (
@@ -54,6 +66,7 @@ SHOWN = 20
 PERSON = "person"
 SEARCH_ACT = "reading.search"
 HOUSEHOLD_ACT = "reading.household"
+EXPLANATION_ACT = "reading.explanation"
 ATTEMPTS = 8
 """How often an answer is made again because a publication was shown while it was being read."""
 
@@ -88,6 +101,13 @@ class Service:
         if view is None:
             raise NotShown("nothing there or nothing to show")
         return view
+
+    def explain(self, reader: Reader, ref: str, statement: Collection[str] = ()) -> Explanations:
+        """Say what the reader has on the person behind a reference and why; raise NotShown as ``household`` does."""
+        told = self._whole(lambda conn, generation: self._explain(conn, generation, reader, ref, statement))
+        if told is None:
+            raise NotShown("nothing there or nothing to show")
+        return told
 
     def _whole(self, answer: Callable[[Connection, int], Answer]) -> Answer:
         """Make an answer from one whole generation, or make it again; commit its entry, then hand it out.
@@ -167,6 +187,25 @@ class Service:
         if not shown:
             return None
         return HouseholdView(ref=bare, members=shown, ages=ages_of(setting, shown, sources), proof=proof)
+
+    def _explain(
+        self, conn: Connection, generation: int, reader: Reader, ref: str, statement: Collection[str]
+    ) -> Explanations | None:
+        reader = self._at_decision(conn, reader)
+        bare, kinds = self._openings.read(reader, ref)
+        known = PseudonymDomain(self._keyring, reader.agency_id).inward(conn, PERSON, bare)
+        parts: tuple[Explained, ...] = ()
+        decided: list[Decisions] = []
+        if known is not None:
+            person_id = rows.current_person(conn, known)
+            first = self._decide(conn, reader, generation, {person_id: kinds})[0]
+            if not first.absent(person_id):
+                parts, decided = explained(first, person_id), [first]
+        asked = {"statement": list(statement)}
+        proof = self._record(
+            conn, EXPLANATION_ACT, reader=reader, generation=generation, decided=decided, asked=asked
+        )
+        return Explanations(ref=bare, parts=parts, proof=proof) if parts else None
 
     def readings(self, reader: Reader) -> tuple[Reading, ...]:
         """List the reader's own latest entries, newest first."""

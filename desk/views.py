@@ -52,6 +52,13 @@ class Part(Shape):
     bases: tuple[Basis, ...] = ()
 
 
+class Explained(Part):
+    """The same with the policy's sentence: why a category is shown or not, and what would change it."""
+
+    ja: str
+    en: str
+
+
 class Withheld(Shape):
     """A category not (wholly) shown and how the reader could obtain it.
 
@@ -198,6 +205,14 @@ class HouseholdView(Shape):
     """Reference of the person it was opened by."""
     members: tuple[Member, ...]
     ages: tuple[SourceAge, ...]
+    proof: Proof
+
+
+class Explanations(Shape):
+    """What one reader has on one person, category by category, and why."""
+
+    ref: str
+    parts: tuple[Explained, ...]
     proof: Proof
 
 

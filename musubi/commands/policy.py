@@ -7,9 +7,9 @@ from rich.table import Table
 
 from desk.languages import catalogue
 from musubi.asking import Asking, asks, policy_of, service_of
-from musubi.call import Call, as_json, pass_call, print_json, table
+from musubi.call import Call, as_json, pass_call, print_json
 from musubi.texts import Noun, option
-from privacy.policy import CATEGORIES, Policy, Reader
+from privacy.policy import CATEGORIES, Policy, Reader, decide, explain_all
 from schemas.vocabulary import Tier
 
 if TYPE_CHECKING:
@@ -27,29 +27,39 @@ def command() -> None:
 @as_json
 @pass_call
 def explain(call: Call, reference: str, asking: Asking, as_json: bool) -> None:
-    """Say which rows of the policy serve a worker and what stops the others.
+    """Say which rows of the policy serve a worker, what stops the others, and what that means for each category.
 
-    With a reference, what holds for that person; this is a reading of the household and stands in the log.
+    Without a reference nothing stored about anybody is looked at. With one, what holds for that person; this is a
+    reading and stands in the log.
     """
     with call.site() as site:
         policy, reader = policy_of(site), asking.reader(site)
         rows = [row_json(policy, reader, rule) for rule in policy.rules.basis]
         told: dict[str, Any] = {"policy": policy.version, "digest": policy.digest, "rows": rows}
         if reference:
-            view = service_of(site).household(reader, reference, asking.statement)
-            member = next(member for member in view.members if member.asked_for)
+            answer = service_of(site).explain(reader, reference, asking.statement)
             told["person"] = {
-                "reference": view.ref,
-                "parts": [part.model_dump(mode="json") for part in member.parts],
-                "withheld": [part.model_dump(mode="json") for part in member.withheld],
-                "act": view.proof.act_id,
+                "reference": answer.ref,
+                "parts": [part.model_dump(mode="json") for part in answer.parts],
+                "act": answer.proof.act_id,
             }
+        else:
+            with site.engine.connect() as conn:
+                nobody = decide(conn, policy, reader, 0, ())
+            told["anybody"] = [
+                {"category": str(said.category), "ja": said.ja, "en": said.en} for said in explain_all(nobody, 0)
+            ]
     if as_json:
         print_json(told)
         return
     _tell_rows(call, rows)
     if reference:
-        _tell_person(call, told["person"])
+        _tell_sentences(call, "policy.person", told["person"]["parts"])
+        call.console().print(
+            f"{catalogue(call.words.language)('household.act')}: {told['person']['act']}", style="dim"
+        )
+    else:
+        _tell_sentences(call, "policy.anybody", told["anybody"])
 
 
 def row_json(policy: Policy, reader: Reader, rule: "BasisRule") -> dict[str, Any]:
@@ -102,16 +112,9 @@ def _tell_rows(call: Call, rows: list[dict[str, Any]]) -> None:
         console.print(f"  {words('policy.protection_' + row['under_protection'])}", style="dim")
 
 
-def _tell_person(call: Call, person: dict[str, Any]) -> None:
-    words, desk, console = call.words, catalogue(call.words.language), call.console()
-    console.print(words("policy.person"), style="bold")
-    told = table(desk(f"household.{key}") for key in ("part", "tier", "basis"))
-    for part in person["parts"]:
-        bases = dict.fromkeys(basis[f"label_{words.language}"] for basis in part["bases"])
-        told.add_row(
-            desk.label("category", part["category"]),
-            desk.label("tier", part["tier"]),
-            " / ".join(bases) or desk("basis.deny"),
-        )
-    console.print(told)
-    console.print(f"{desk('household.act')}: {person['act']}", style="dim")
+def _tell_sentences(call: Call, heading: str, said: list[dict[str, Any]]) -> None:
+    """Print the policy's own sentence on each category."""
+    console = call.console()
+    console.print(call.words(heading), style="bold")
+    for sentence in said:
+        console.print(f"  {sentence[call.words.language]}")

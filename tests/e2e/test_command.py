@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -13,12 +14,16 @@ from click.testing import CliRunner, Result
 from sqlalchemy import delete, select, text
 
 import musubi.asking
+from desk import reader_of
 from musubi.command import command
 from privacy.log import staff_pseudonym
+from privacy.policy import decide, explain_all, load_policy
+from privacy.pseudonyms import PseudonymDomain
 from schemas.tables import act, data_key, outbox
 from tests.fakes.desk_town import build_town
 
 DESK = ("--as", "desk-1", "--purpose", "consultation", "--present", "family", "--reason", "referred")
+STATED = frozenset({"present", "reason"})
 NAMES = ("結城", "ユウキ", "青葉町", "090-1234-5678", "09012345678", "1986-03-05", "昭和61年3月5日")
 
 
@@ -178,11 +183,55 @@ def test_policy_explain_for_a_person_is_a_reading(town):
     told = json.loads(
         run(town.root, "policy", "explain", "--reference", found(town)["opening"], *DESK, "--json").stdout
     )
-    (entry,) = entries(town, "reading.household")
+    (entry,) = entries(town, "reading.explanation")
     assert told["person"]["act"] == entry["act"]
-    parts = {part["category"]: part["tier"] for part in told["person"]["parts"]}
-    assert parts["assessment"] == "full"
-    assert parts["sensitive"] == "none"
+    assert len(entry["body"]["subjects"]) == 1
+    parts = {part["category"]: (part["tier"], part["own"]) for part in told["person"]["parts"]}
+    assert parts["assessment"] == ("full", False)
+    assert parts["sensitive"] == ("none", True)
+    assert "anybody" not in told
+
+
+@pytest.mark.parametrize(("lang", "article"), [("ja", "第69条第2項第1号"), ("en", "article 69 (2) (i)")])
+def test_policy_explain_speaks_the_policys_own_sentences(town, lang, article):
+    opening = found(town)["opening"]
+    policy = load_policy()
+    reader = reader_of(town.workspace, "desk-1", "consultation", datetime.now(UTC), stated=STATED)
+    with town.engine.connect() as conn:
+        mother = decide(conn, policy, reader, 1, [town.people["mother"]], 2)
+        wanted = [getattr(told, lang) for told in explain_all(mother, town.people["mother"])]
+        nobody = [getattr(told, lang) for told in explain_all(decide(conn, policy, reader, 1, [99], 2), 99)]
+    asked = ("policy", "explain", *DESK)
+    told = run(town.root, *asked, "--reference", opening, lang=lang).stdout
+    assert [sentence for sentence in wanted if flat(sentence) not in flat(told)] == []
+    assert flat(article) in flat(told)
+    told = run(town.root, *asked, lang=lang).stdout
+    assert [sentence for sentence in nobody if flat(sentence) not in flat(told)] == []
+    assert entries(town, "reading.household") == []
+
+
+def flat(printed: str) -> str:
+    """Without blanks and the breaks of lines, which fall anywhere in Japanese."""
+    return "".join(printed.split())
+
+
+def test_policy_explain_says_of_the_hidden_what_it_says_of_nobody(town):
+    told = [
+        run(town.root, "policy", "explain", *DESK, "--reference", reference)
+        for reference in (hidden_reference(town), "nobody")
+    ]
+    assert [result.exit_code for result in told] == [1, 1]
+    assert told[0].stderr == told[1].stderr
+    assert told[0].stdout == told[1].stdout == ""
+
+
+def hidden_reference(town) -> str:
+    """The reference of somebody under a protection order, as the desk once knew it."""
+    domain = PseudonymDomain(town.keyring, "desk")
+    person = town.people["hidden"]
+    with town.engine.begin() as conn:
+        domain.remember(conn, "person", [person])
+    return domain.outward_all("person", [person])[0]
 
 
 def test_workers_search_their_own_entries_and_auditors_all(town):
