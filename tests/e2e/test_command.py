@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import ANY
@@ -302,6 +303,29 @@ def test_a_demo_workspace_is_served_on_this_machine_only(town):
     refused = run(town.root, "serve", "--host", "0.0.0.0")  # noqa: S104 - it is refused
     assert refused.exit_code == 2
     assert "127.0.0.1" in refused.stderr
+
+
+def test_readings_enter_the_signed_log_while_the_desk_serves(town, monkeypatch):
+    waits = select(outbox.c.act_id).where(outbox.c.leaf_index.is_(None))
+
+    def read_and_wait(*_given):
+        found(town)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with town.engine.connect() as conn:
+                if conn.execute(waits).first() is None:
+                    return
+            time.sleep(0.05)
+        pytest.fail("the reading still waits")
+
+    monkeypatch.setattr("musubi.commands.serve.SEQUENCED_EVERY", 0.05)
+    monkeypatch.setattr("desk.serve", read_and_wait)
+    assert run(town.root, "serve").exit_code == 0
+    (town.workspace.var / "log" / "tile" / "0" / "000.p" / "1").unlink()
+    monkeypatch.setattr("desk.serve", lambda *_given: found(town))
+    told = run(town.root, "serve", lang="en")
+    assert "contradicts the database" in told.stderr
+    assert told.exit_code == 0
 
 
 # --- doctor and init --------------------------------------------------------------------------------------
