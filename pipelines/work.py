@@ -51,10 +51,14 @@ def _step(
         except MusubiError as error:
             work.failure = error
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a value
-            work.failure = StepFailed(f"{method.__name__}: {type(error).__name__} at {_place(error)}")
+            work.failure = _unforeseen(method.__name__, error)
         raise work.failure from None
 
     return guarded
+
+
+def _unforeseen(step: str, error: Exception) -> StepFailed:
+    return StepFailed(f"{step}: {type(error).__name__} at {_place(error)}")
 
 
 def _place(error: BaseException) -> str:
@@ -181,6 +185,11 @@ class Work:
                 self.report.waiting += [f"{source_id}: {name}" for name in opened.waiting]
             except SourceUnavailable as error:
                 self.report.unavailable.append(str(error))
+            except MusubiError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the text of a file's error holds its name
+                self.failure = _unforeseen("look", error)
+                raise self.failure from None
 
     @_step
     def land(self, key: str) -> Landed | None:

@@ -9,11 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from sqlalchemy import create_engine, select, text
 
 from connectors.testing import preset_text
+from connectors.transports import files
 from pipelines import work
+from pipelines.definitions import sync_job, work_resource
 from pipelines.quarantine import waiting
 from pipelines.sync import sync
 from pipelines.work import StepFailed
@@ -138,6 +141,25 @@ def test_a_file_called_after_a_person_is_named_on_the_screen_only(
             for table in metadata.sorted_tables:
                 stored = repr(conn.execute(select(table)).all())
                 assert not [form for form in needles.values() if form in stored], table.name
+
+
+def test_a_file_that_fails_while_it_is_looked_for_is_not_named_by_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster keeps the error of a run it started, and looking for deliveries is part of that run."""
+    place = make_place(tmp_path, {"hospital": source_text("hospital", "hospital_referral", agency="byoin")})
+    path = place.drop("hospital", f"MSW_20261101_{CALLED}.csv", "")
+    monkeypatch.setenv("MUSUBI_WORKSPACE", str(place.root))
+    monkeypatch.setattr(files, "file_hash", lambda found: found.with_suffix(".gone").stat())
+    with dg.DagsterInstance.ephemeral() as instance:
+        outcome = sync_job.execute_in_process(
+            instance=instance, resources={"work": work_resource}, raise_on_error=False
+        )
+        assert not outcome.success
+        told = "".join(repr(entry) for entry in instance.all_logs(outcome.run_id))
+    assert "look: FileNotFoundError at" in told
+    assert path.stem not in told
+    assert CALLED not in told
 
 
 @pytest.mark.parametrize("workers", [0, 2])
