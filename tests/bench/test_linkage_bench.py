@@ -170,5 +170,5 @@ def test_keys_of_mentions(benchmark):
         )
         for number in range(20_000)
     ]
-    benchmark(lambda: [mention_keys(draft) for draft in drafts])
+    benchmark(mention_keys, drafts)
     per_second(benchmark, len(drafts))
