@@ -16,7 +16,8 @@ from connectors.cells import Columns, folded, join_key
 from connectors.facts import FactPlan, consent_plan, fact_plan, protection_plan
 from connectors.fhir_records import FhirReader
 from connectors.mentions import MentionPlan, Person, primary_of, reference
-from connectors.readings import Batch, Cells, Reading
+from connectors.readings import Batch, Cells
+from connectors.records import RecordPlan
 from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraft, RecordDraft
 from schemas.errors import RecordRejected
 from schemas.source import SourceDefinition
@@ -54,7 +55,7 @@ class Mapper:
         self._facts = [fact_plan(self._columns, rule) for rule in definition.fact if self._fhir is None]
         self._consents = [(rule.on, consent_plan(self._columns, rule)) for rule in definition.consent]
         self._protections = [(rule.on, protection_plan(self._columns, rule)) for rule in definition.protection]
-        self._record = _RecordPlan(self._columns)
+        self._record = RecordPlan(self._columns)
         self._columnar = not (self._fhir or self._protections or definition.protects or definition.record.event_date)
         """Whether a batch can be read column by column: orders and events are few, and each counts by itself."""
 
@@ -304,47 +305,3 @@ def _marked(texts: Sequence[str]) -> AbstractSet[int]:
     if CUT not in together and not ((units - _PRIVATE_FIRST) < _PRIVATE_COUNT).any():
         return frozenset()
     return {row for row, text in enumerate(texts) if CUT in text or _PRIVATE.search(text)}
-
-
-class _RecordPlan:
-    """Reads the frame of a row: history, scope, deletion and event."""
-
-    def __init__(self, columns: Columns) -> None:
-        rule = columns.definition.record
-        self._columns = columns
-        self._rule = rule
-        history = [at for name in rule.history if (at := columns.position(name)) is not None]
-        self.history = columns.reading(
-            history, lambda cells: _history_text(tuple([cells[at] for at in history])) if history else "", absent=""
-        )
-        """A row's history and branch number joined so that they compare as one; empty where the source has none."""
-        self.latest = columns.condition(rule.latest, otherwise=True) or _constant(columns, value=True)
-        self.deleted = columns.condition(rule.deleted, otherwise=False) or _constant(columns, value=False)
-        scope, positions = columns.value(rule.scope)
-        self.scope = columns.reading(positions, scope, absent="")
-        self._event = [columns.position(name) for name in rule.event_key] if rule.event_date else []
-
-    def frame(self, cells: Cells) -> tuple[str, bool, tuple[str, str, str] | None]:
-        """Read a row's scope, whether it is deleted, and its event."""
-        return self.scope(cells), self.deleted(cells), self._read_event(cells) if self._rule.event_date else None
-
-    def _read_event(self, cells: Cells) -> tuple[str, str, str]:
-        columns, rule = self._columns, self._rule
-        when = columns.date(cells, columns.position(rule.event_date), rule.event_date)
-        if when is None or len(when.value) != 10:
-            raise RecordRejected("event-date", rule.event_date)
-        corrected = columns.date(cells, columns.position(rule.correction), rule.correction)
-        key = join_key([cells[at] for at in self._event if at is not None])
-        return when.value, key, corrected.value if corrected else ""
-
-
-def _constant(columns: Columns, *, value: bool) -> Reading[bool]:
-    return columns.reading((), lambda _cells: value, absent=value)
-
-
-def _history_text(parts: tuple[str, ...]) -> str:
-    """Join history and branch number so that they compare as one number."""
-    plain = [folded(part) for part in parts]
-    if plain and all(part.isdigit() or not part for part in plain) and plain[0]:
-        return plain[0] + "".join((part or "0").zfill(4) for part in plain[1:])
-    return "-".join(plain)

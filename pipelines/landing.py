@@ -14,9 +14,10 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from connectors.deliveries import Delivery, Part
 from pipelines.events import land_events
+from pipelines.first import FirstRows, FreshKeys, complete_keys
 from pipelines.holding import Hold, disappearance, same_instant
 from pipelines.names import sealed_name
-from pipelines.planning import DUPLICATE, Plan, plan
+from pipelines.planning import Plan, plan
 from pipelines.preparing import Preparer
 from pipelines.rows import (
     MENTION_IDS,
@@ -32,7 +33,7 @@ from pipelines.runs import instant
 from pipelines.site import Site
 from pipelines.standing import SNAPSHOT, Snapshot, applied_snapshots, join_scopes, split_scopes
 from pipelines.workers import Workers
-from pipelines.writing import FreshKeys, Wrote, complete_keys, next_free, touch_records, write
+from pipelines.writing import Wrote, next_free, touch_records, write
 from schemas.store import chunks
 from schemas.tables import data_key, delivery, mention, mention_version, quarantine, source_record
 
@@ -206,11 +207,13 @@ def _apply(
     out.accepted = out.unchanged = chosen.unchanged
     out.delivered = chosen.passed_over
     fresh = chosen.mapped is None
-    first = _First() if fresh else None
+    first = FirstRows() if fresh else None
     keys = FreshKeys() if fresh else None
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
-        write(site.bulk, made, keys)
+        write(site.bulk, made, keyed=keys is None)
+        if keys is not None:
+            keys.add(made)
         wrote(made)
         _count(out, made)
         tell(out.delivered)
@@ -286,50 +289,6 @@ def known_records(conn: Connection, record_ids: Iterable[int]) -> dict[int, Know
             if mention_id is not None and wrapped is not None:
                 one.mentions[role, seq] = (mention_id, wrapped)
     return found
-
-
-class _First:
-    """Of a source not known yet: keep the first row of every record; a second one that says otherwise is refused."""
-
-    def __init__(self) -> None:
-        self._digests: dict[int, int] = {}
-        self.clashing: dict[int, str] = {}
-        self.repeated = 0
-
-    def only_once(self, made: Prepared) -> Prepared:
-        """Leave out of a batch what an earlier row of the delivery has said already."""
-        dropped: set[int] = set()
-        for row in made.records:
-            record_id, token, digest, line = row[0], row[2], row[7], row[11]
-            known = self._digests.setdefault(token, digest)
-            if known is digest:
-                continue
-            dropped.add(record_id)
-            if known == digest:
-                self.repeated += 1
-            else:
-                self.clashing[line] = DUPLICATE
-        return _without(made, dropped) if dropped else made
-
-
-def _without(made: Prepared, records: set[int]) -> Prepared:
-    mentions = {row[0] for row in made.mentions if row[1] in records}
-    versions = {row[4] for row in made.mentions if row[1] in records}
-    return replace(
-        made,
-        records=[row for row in made.records if row[0] not in records],
-        mentions=[row for row in made.mentions if row[1] not in records],
-        keys=[row for row in made.keys if row[0] not in mentions],
-        versions=[row for row in made.versions if row[0] not in versions],
-        identifiers=[row for row in made.identifiers if row[0] not in versions],
-        aliases=[row for row in made.aliases if row[0] not in versions],
-        facts=[row for row in made.facts if row[0] not in records],
-        consents=[row for row in made.consents if row[0] not in records],
-        protections=[row for row in made.protections if row[1] not in records],
-        parties=[row for row in made.parties if row[0] not in mentions],
-        clearances=[row for row in made.clearances if row[0] not in mentions],
-        accepted=made.accepted - len(records),
-    )
 
 
 def _close(site: Site, chosen: Plan, tell: Callable[[int], None]) -> None:

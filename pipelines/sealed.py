@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from linkage.keys import mention_keys
+from pipelines.orders import Orders
 from pipelines.rows import KEY_VERSION, Cells, Context, Known, Place, Prepared, Row, reference_token
 from privacy.keyring import Keyring
 from privacy.sealing import Sealer, new_data_key, new_data_keys
 from privacy.tokens import TokenMinter
-from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraft, RecordDraft
+from schemas.drafts import FactDraft, MentionDraft, RecordDraft
 from schemas.sealed_parts import as_json, written_identity, written_notes, written_whereabouts
 from schemas.tables import TOKEN_COLUMNS
 from schemas.values.dates import PartialDate
@@ -64,6 +64,7 @@ class Builder:
         self._out = out
         self._next_record = record_base
         self._next_mention = mention_base
+        self._orders = Orders(minter, context, out)
         self._heads: dict[int, tuple[FactDraft, Row, str]] = {}
 
     def refuse(self, header: Cells, cells: Sequence[str], line: int, code: str, field_name: str = "") -> None:
@@ -87,7 +88,7 @@ class Builder:
             if stored is not None:
                 out.vanished += [number for place, (number, _) in stored.mentions.items() if place not in ids]
             self._facts(draft, record_id, ids)
-            self._orders(draft, record_id, ids)
+            self._orders.add(draft, record_id, ids)
             out.accepted += 1
             out.cut += bool(draft.cut_tokens)
             for warning in draft.warnings:
@@ -119,7 +120,7 @@ class Builder:
                 int(one.history),
                 one.digest,
                 closed,
-                int(draft.deleted and not self._stands(draft)),
+                int(draft.deleted and not self._orders.stand(draft)),
                 context.delivery_id,
                 draft.line,
             )
@@ -215,74 +216,6 @@ class Builder:
             told[name] = reference_token(self._minter, self._context.source_id, name, told[name])
         return json.dumps(told, ensure_ascii=False, sort_keys=True) if told else "{}"
 
-    def _orders(self, draft: RecordDraft, record_id: int, ids: dict[Place, int]) -> None:
-        out = self._out
-        for mention in draft.mentions:
-            mention_id = ids[mention.role.value, mention.seq]
-            for number, consent in enumerate(mention.consents):
-                place = f"{mention.role.value}/{mention.seq}/{number}"
-                reference = consent.reference or f"{self._context.source_id}/{draft.record_key}/{place}"
-                out.consents += self._consent_rows(consent, record_id, mention_id, reference)
-            if mention.protection is None:
-                continue
-            order = mention.protection
-            protection_id = mention_id  # one order per mention
-            out.protections.append(
-                (
-                    protection_id,
-                    record_id,
-                    mention_id,
-                    order.kind,
-                    _value(order.valid_from),
-                    _value(order.valid_to),
-                    int(self._lifted(order)),
-                    int(order.opponent_known),
-                )
-            )
-            for other in draft.mentions:
-                part = PARTS.get(other.role.value)
-                if part:
-                    out.parties.append((protection_id, ids[other.role.value, other.seq], part))
-            out.clearances += [(protection_id, agency, role) for agency, role in dict.fromkeys(order.cleared)]
-
-    def _lifted(self, order: ProtectionDraft) -> bool:
-        """Whether a person has lifted the order by the day this delivery stands for."""
-        return order.lifted and (order.lifted_on is None or order.lifted_on.value <= self._context.as_of[:10])
-
-    def _stands(self, draft: RecordDraft) -> bool:
-        """Whether the record holds an order nobody lifted: the source's delete flag does not end it (j410, j440)."""
-        return any(mention.protection and not self._lifted(mention.protection) for mention in draft.mentions)
-
-    def _consent_rows(
-        self, consent: ConsentDraft, record_id: int, mention_id: int, reference: str
-    ) -> Iterable[tuple[Any, ...]]:
-        one = self._minter.one
-        token = one("consent", reference)
-        named = one("consent", consent.supersedes) if consent.supersedes else None
-        start, end = _value(consent.valid_from), _day_after(consent.valid_to)
-        for agency in consent.agencies or ("",):
-            for category, tier in consent.categories or (("", 0),):
-                for purpose in consent.purposes or ("",):
-                    yield (
-                        record_id,
-                        mention_id,
-                        token,
-                        consent.decision,
-                        agency,
-                        str(category),
-                        int(tier),
-                        purpose,
-                        start,
-                        end,
-                        consent.given_by,
-                        named,
-                        self._context.instant,
-                    )
-
-
-PARTS = {"opponent": "against", "co_protected": "with"}
-"""Roles beside the protected person in a record of the protection feed, and their part in the order."""
-
 
 def sealed_row(
     keyring: Keyring,
@@ -340,22 +273,7 @@ def _fact_head(fact: FactDraft) -> Row:
         fact.code,
         fact.level,
         fact.status,
-        _value(fact.valid_from),
-        _value(fact.valid_to),
+        fact.valid_from.value if fact.valid_from else "",
+        fact.valid_to.value if fact.valid_to else "",
         fact.agency_id,
     )
-
-
-def _value(found: PartialDate | None) -> str:
-    return found.value if found else ""
-
-
-def _day_after(end: PartialDate | None) -> str:
-    """Give the day a paper's last day is followed by: validity is half-open (valid until 31 March ends 1 April)."""
-    if end is None or not end.value:
-        return ""
-    value = end.value
-    if len(value) == 10:
-        return (date.fromisoformat(value) + timedelta(days=1)).isoformat()
-    year, month = int(value[:4]), int(value[5:7] or 12)
-    return f"{year + month // 12:04}-{month % 12 + 1:02}-01"

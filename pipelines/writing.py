@@ -1,9 +1,7 @@
 """The single writer: a batch of prepared rows in one short transaction, exactly once."""
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 from sqlalchemy import Connection, Engine, Table, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -32,8 +30,6 @@ FACTS = tuple(column.name for column in fact.columns)[1:]
 CONSENTS = tuple(column.name for column in consent.columns)[1:]
 QUARANTINE = tuple(column.name for column in quarantine.columns)[1:]
 RECORD_TOKEN = tuple(column.name for column in source_record.columns).index("key_token")
-KEYS = 20_000
-"""Keys per transaction: well below 100 ms on SQLite."""
 ROW_TOKEN = QUARANTINE.index("row_token")
 VERSIONS = (
     "version_id",
@@ -62,56 +58,13 @@ def manifest_rows(made: Prepared) -> Iterator[bytes]:
         yield f"{row[1]}/{row[2]}/{row[7]}".encode()
 
 
-class FreshKeys:
-    """Keyed keys of the new records of a delivery, to be stored in their own order once all its rows are.
-
-    Keys come in no order: stored batch by batch, each batch would rewrite most pages of a large index.
-    """
-
-    def __init__(self) -> None:
-        self._tokens = array("q")
-        self._ids = array("q")
-
-    def add(self, found: Prepared) -> None:
-        """Take in the keys of a batch."""
-        self._tokens.extend(row[RECORD_TOKEN] for row in found.records)
-        self._ids.extend(row[0] for row in found.records)
-
-    def store(self, engine: Engine) -> None:
-        """Store them, in short transactions."""
-        tokens, ids = np.frombuffer(self._tokens, np.int64), np.frombuffer(self._ids, np.int64)
-        order = np.argsort(tokens)
-        for start in range(0, len(order), KEYS):
-            part = order[start : start + KEYS]
-            with engine.begin() as conn:
-                rows = list(zip(tokens[part].tolist(), ids[part].tolist(), strict=True))
-                bulk_insert(conn, record_key, rows)
-
-
-def complete_keys(engine: Engine, source_id: str) -> None:
-    """Store the keys that a killed first delivery of a source did not come to."""
-    missing = (
-        select(source_record.c.key_token, source_record.c.record_id)
-        .join(record_key, record_key.c.key_token == source_record.c.key_token, isouter=True)
-        .where(source_record.c.source_id == source_id, record_key.c.record_id.is_(None))
-    )
-    with engine.connect() as conn:
-        rows = [tuple(row) for row in conn.execute(missing)]
-    rows.sort()
-    for start in range(0, len(rows), KEYS):
-        with engine.begin() as conn:
-            bulk_insert(conn, record_key, rows[start : start + KEYS])
-
-
-def write(engine: Engine, found: Prepared, keys: FreshKeys | None = None) -> None:
+def write(engine: Engine, found: Prepared, *, keyed: bool = True) -> None:
     """Store a batch: records replace what they were, mentions keep their ids and keys.
 
-    The keyed keys of new records are stored with them, or left to ``keys``.
+    ``keyed``: the keyed keys of new records are stored with them; else the caller stores them.
     """
-    if keys is not None:
-        keys.add(found)
     with engine.begin() as conn:
-        if keys is None:
+        if keyed:
             known = set(found.replaced)
             fresh = [(row[RECORD_TOKEN], row[0]) for row in found.records if row[0] not in known]
             bulk_insert(conn, record_key, fresh)
