@@ -34,6 +34,8 @@ BEGIN = 500
 """Persons or mentions written in a view's first transaction."""
 AIM = 0.04
 """Seconds a transaction should take, and to which their number is fitted: well below 100 ms."""
+LEAST = 100
+"""Numbers of a transaction however long one takes: below, a busy machine would spend its time on beginning them."""
 SWEPT = 2000
 """Rows swept per transaction."""
 GENERATION = "generation"
@@ -149,7 +151,7 @@ def _spans(count: int) -> Iterator[tuple[int, int]]:
         begun = perf_counter()
         yield first, min(first + size - 1, count)
         first += size
-        size = max(1, min(2 * size, int(size * AIM / (perf_counter() - begun))))
+        size = max(LEAST, min(2 * size, int(size * AIM / (perf_counter() - begun))))
 
 
 def _old_versions(conn: Connection, generation: int) -> list[int]:
