@@ -154,24 +154,8 @@ class Mapper:
                 continue
             if plan.beside:
                 plan.share(cells, person, persons)
-            drafts.append(
-                MentionDraft(
-                    plan.role,
-                    plan.seq,
-                    person.names,
-                    person.birth,
-                    person.death,
-                    person.sex,
-                    person.addresses,
-                    person.phones,
-                    person.emails,
-                    person.identifiers,
-                    tuple(facts[plan.ref]),
-                    person.notes,
-                    tuple(consents.get(plan.ref, ())),
-                    orders.get(plan.ref),
-                )
-            )
+            given = tuple(consents.get(plan.ref, ()))
+            drafts.append(plan.draft(person, tuple(facts[plan.ref]), given, orders.get(plan.ref)))
         return tuple(drafts)
 
     def map_all(self, rows: Sequence[tuple[int, Cells]], texts: Sequence[str]) -> list[RecordDraft | RecordRejected]:
@@ -246,31 +230,8 @@ class Mapper:
                 continue
             if plan.beside in people:
                 plan.share_all(batch, persons, people[plan.beside])
-            role, seq = plan.role, plan.seq
-            forms.append(
-                [
-                    MentionDraft(
-                        role,
-                        seq,
-                        person.names,
-                        person.birth,
-                        person.death,
-                        person.sex,
-                        person.addresses,
-                        person.phones,
-                        person.emails,
-                        person.identifiers,
-                        told,
-                        person.notes,
-                        agreed,
-                    )
-                    if person
-                    else None
-                    for person, told, agreed in zip(
-                        persons, facts.get(plan.ref, nothing), consents.get(plan.ref, nothing), strict=True
-                    )
-                ]
-            )
+            told = zip(persons, facts.get(plan.ref, nothing), consents.get(plan.ref, nothing), strict=True)
+            forms.append([plan.draft(person, *parts) if person else None for person, *parts in told])
         return [tuple([one for one in row if one]) for row in zip(*forms, strict=True)] if forms else nothing
 
     def _mention_plans(self) -> list[MentionPlan]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from connectors.cells import Columns, folded
 from connectors.readings import NEAR, Batch, Cells, Reading
+from schemas.drafts import ConsentDraft, FactDraft, MentionDraft, ProtectionDraft
 from schemas.errors import RecordRejected
 from schemas.source import Column, MentionRule
 from schemas.values.addresses import Address, parse_address
@@ -207,6 +208,31 @@ class MentionPlan:
             _all_found(self._notes, batch),
         )
         return [Person(*parts) if one else None for one, *parts in zip(there, *columns, strict=False)]
+
+    def draft(
+        self,
+        person: Person,
+        facts: tuple[FactDraft, ...],
+        consents: tuple[ConsentDraft, ...],
+        protection: ProtectionDraft | None = None,
+    ) -> MentionDraft:
+        """Put the mention together."""
+        return MentionDraft(
+            self.role,
+            self.seq,
+            person.names,
+            person.birth,
+            person.death,
+            person.sex,
+            person.addresses,
+            person.phones,
+            person.emails,
+            person.identifiers,
+            facts,
+            person.notes,
+            consents,
+            protection,
+        )
 
     def share(self, cells: Cells, person: Person, others: dict[str, Person]) -> None:
         """Complete this mention by what it has in common with the one beside it."""

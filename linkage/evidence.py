@@ -17,6 +17,8 @@ from sqlalchemy import Column, Connection, Engine, SmallInteger, Table, case, or
 from linkage.model import model_text
 from linkage.reading import Query, read_by, read_frame, read_whole
 from schemas.tables import (
+    PHONE_TOKENS,
+    PLACE_TOKENS,
     TOKEN_COLUMNS,
     fact,
     mention,
@@ -29,7 +31,7 @@ from schemas.tables import (
 )
 from schemas.vocabulary import Category, FactKind, MentionRole
 
-PLACE_KINDS = ("town_lot", "dwelling", "phone")
+WHERE_KINDS = (*PLACE_TOKENS, *PHONE_TOKENS)
 """Tokens that tell where a person can be found; never evidence about a protected person."""
 
 RECOGNISED = ("name_loose", "kana_full", "given_folded", "kana_given", "birth_date")
@@ -225,12 +227,12 @@ def _assembled(frames: dict[Table, pl.DataFrame], guarded: pl.Series) -> Evidenc
     blank = pl.col("node").is_in(protected.implode())
     if protected.len():
         mentions = mentions.with_columns(
-            pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in PLACE_KINDS
+            pl.when(blank).then(None).otherwise(pl.col(kind)).alias(kind) for kind in WHERE_KINDS
         )
     mentions = mentions.with_columns(pl.when(pl.col("sex") != "").then("sex").alias("sex"))
     return Evidence(
         mentions,
-        aliases.filter(~(pl.col("kind").is_in(PLACE_KINDS) & blank)),
+        aliases.filter(~(pl.col("kind").is_in(WHERE_KINDS) & blank)),
         identifiers,
         _company(mentions.select("node", "record_id", "role", "town_lot").filter(~blank)),
         facts,

@@ -25,6 +25,7 @@ from linkage.normalise import (
     written_whole,
 )
 from schemas.drafts import MentionDraft
+from schemas.tables import BIRTH_TOKENS, NAME_TOKENS, PHONE_TOKENS, PLACE_TOKENS, TOKEN_COLUMNS
 from schemas.values.addresses import Address, parse_address
 from schemas.values.dates import PartialDate, parse_date
 from schemas.values.names import PersonName
@@ -38,27 +39,9 @@ NEAR = 1 << 13
 _GIVEN_ALONE = 2
 """Letters up to which a name without separator is a given name alone, as forms write those of children; one letter
 more where the reading, too, has no separator and no more letters than the name."""
-
-
-NAME_KINDS = (
-    "name_exact",
-    "name_folded",
-    "name_loose",
-    "name_bag",
-    "family_folded",
-    "given_folded",
-    "kana_exact",
-    "kana_full",
-    "kana_family",
-    "kana_given",
-    "kana_initial",
+_NO_NAME, _NO_BIRTH, _NO_PLACE, _NO_PHONE = (
+    ("",) * len(group) for group in (NAME_TOKENS, BIRTH_TOKENS, PLACE_TOKENS, PHONE_TOKENS)
 )
-BIRTH_KINDS = ("birth_date", "birth_ym", "birth_md", "birth_yd")
-PLACE_KINDS = ("town_lot", "dwelling")
-PHONE_KINDS = ("phone",)
-KINDS = (*NAME_KINDS, *BIRTH_KINDS, *PLACE_KINDS, *PHONE_KINDS, "household_no")
-"""All kinds, in the order of ``TOKEN_COLUMNS``."""
-_NO_NAME, _NO_BIRTH, _NO_PLACE, _NO_PHONE = ("",) * 11, ("",) * 4, ("",) * 2, ("",)
 
 Strings = tuple[str, ...]
 """One normalised string per kind of a group; empty where it is not known."""
@@ -86,22 +69,22 @@ def mention_keys(mentions: Sequence[MentionDraft]) -> Keys:
         name = _name_strings(_name_parts(names[0])) if names else _NO_NAME
         if len(names) > 1:
             further = [_name_strings(_name_parts(_completed(other, names[0]))) for other in names[1:]]
-            name = _joined(NAME_KINDS, name, further, more)
+            name = _joined(NAME_TOKENS, name, further, more)
         birth = mention.birth
         days = _date_strings(birth.value) if birth is not None and birth.quality not in _INEXACT else _NO_BIRTH
         place = _address_strings(_address_parts(addresses[0])) if addresses else _NO_PLACE
         if len(addresses) > 1:
             further = [_address_strings(_address_parts(other)) for other in addresses[1:]]
-            place = _joined(PLACE_KINDS, place, further, more)
+            place = _joined(PLACE_TOKENS, place, further, more)
         phone: Strings = (folded_phone(phones[0]),) if phones else _NO_PHONE
         if len(phones) > 1:
-            phone = _joined(PHONE_KINDS, phone, [(folded_phone(other),) for other in phones[1:]], more)
+            phone = _joined(PHONE_TOKENS, phone, [(folded_phone(other),) for other in phones[1:]], more)
         household = _numbers(number, mention, keys) if mention.identifiers else ""
         rows.append((*name, *days, *place, *phone, household))
         if more:
             keys.aliases.extend((number, kind, string) for kind, string in dict.fromkeys(more))
-    columns = zip(*rows, strict=True) if rows else ((),) * len(KINDS)
-    keys.tokens.update(zip(KINDS, columns, strict=True))
+    columns = zip(*rows, strict=True) if rows else ((),) * len(TOKEN_COLUMNS)
+    keys.tokens.update(zip(TOKEN_COLUMNS, columns, strict=True))
     return keys
 
 
@@ -130,14 +113,14 @@ def query_keys(
     A birth date or address may be as typed; a date that cannot be read raises ValueError.
     """
     strings = _name_strings(_name_parts(PersonName(full=name, kana=kana)), asked=True) if name or kana else _NO_NAME
-    tokens = dict(zip(NAME_KINDS, strings, strict=True))
+    tokens = dict(zip(NAME_TOKENS, strings, strict=True))
     day = parse_date(birth) if isinstance(birth, str) else birth
     if day is not None and day.quality not in _INEXACT:
-        tokens |= zip(BIRTH_KINDS, _date_strings(day.value), strict=True)
+        tokens |= zip(BIRTH_TOKENS, _date_strings(day.value), strict=True)
     if isinstance(address, str):
         address = parse_address(address)
     if address is not None:
-        tokens |= zip(PLACE_KINDS, _address_strings(_address_parts(address)), strict=True)
+        tokens |= zip(PLACE_TOKENS, _address_strings(_address_parts(address)), strict=True)
     tokens["phone"] = folded_phone(phone)
     return {kind: string for kind, string in tokens.items() if string}
 

@@ -1,6 +1,7 @@
 """The first delivery of a source: nothing stands yet that its rows could be compared with."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,6 @@ from sqlalchemy import Engine, select
 
 from pipelines.planning import DUPLICATE
 from pipelines.rows import Prepared
-from pipelines.writing import RECORD_TOKEN
 from schemas.store import bulk_insert
 from schemas.tables import record_key, source_record
 
@@ -16,11 +16,17 @@ KEYS = 20_000
 """Keys per transaction: well below 100 ms on SQLite."""
 
 
-class FirstRows:
-    """Of a source not known yet: keep the first row of every record; a second one that says otherwise is refused."""
+class FirstDelivery:
+    """Of a source not known yet: keep the first row of every record; a second one that says otherwise is refused.
+
+    Keyed keys come in no order: stored batch by batch, each batch would rewrite most pages of a large index. They are
+    stored in their own order once all rows are.
+    """
 
     def __init__(self) -> None:
         self._digests: dict[int, int] = {}
+        self._ids = array("q")
+        """Record ids, in the order of the digests."""
         self.clashing: dict[int, str] = {}
         self.repeated = 0
 
@@ -29,15 +35,22 @@ class FirstRows:
         dropped: set[int] = set()
         for row in made.records:
             record_id, token, digest, line = row[0], row[2], row[7], row[11]
-            known = self._digests.setdefault(token, digest)
-            if known is digest:
+            if token not in self._digests:
+                self._digests[token] = digest
+                self._ids.append(record_id)
                 continue
             dropped.add(record_id)
-            if known == digest:
+            if self._digests[token] == digest:
                 self.repeated += 1
             else:
                 self.clashing[line] = DUPLICATE
         return _without(made, dropped) if dropped else made
+
+    def store_keys(self, engine: Engine) -> None:
+        """Store the keys of all records, in short transactions."""
+        tokens, ids = np.fromiter(self._digests, np.int64, len(self._digests)), np.frombuffer(self._ids, np.int64)
+        order = np.argsort(tokens)
+        store_keys(engine, list(zip(tokens[order].tolist(), ids[order].tolist(), strict=True)))
 
 
 def _without(made: Prepared, records: set[int]) -> Prepared:
@@ -60,32 +73,6 @@ def _without(made: Prepared, records: set[int]) -> Prepared:
     )
 
 
-class FreshKeys:
-    """Keyed keys of the new records of a delivery, to be stored in their own order once all its rows are.
-
-    Keys come in no order: stored batch by batch, each batch would rewrite most pages of a large index.
-    """
-
-    def __init__(self) -> None:
-        self._tokens = array("q")
-        self._ids = array("q")
-
-    def add(self, found: Prepared) -> None:
-        """Take in the keys of a batch."""
-        self._tokens.extend(row[RECORD_TOKEN] for row in found.records)
-        self._ids.extend(row[0] for row in found.records)
-
-    def store(self, engine: Engine) -> None:
-        """Store them, in short transactions."""
-        tokens, ids = np.frombuffer(self._tokens, np.int64), np.frombuffer(self._ids, np.int64)
-        order = np.argsort(tokens)
-        for start in range(0, len(order), KEYS):
-            part = order[start : start + KEYS]
-            with engine.begin() as conn:
-                rows = list(zip(tokens[part].tolist(), ids[part].tolist(), strict=True))
-                bulk_insert(conn, record_key, rows)
-
-
 def complete_keys(engine: Engine, source_id: str) -> None:
     """Store the keys that a killed first delivery of a source did not come to."""
     missing = (
@@ -94,8 +81,12 @@ def complete_keys(engine: Engine, source_id: str) -> None:
         .where(source_record.c.source_id == source_id, record_key.c.record_id.is_(None))
     )
     with engine.connect() as conn:
-        rows = [tuple(row) for row in conn.execute(missing)]
-    rows.sort()
+        rows = sorted((token, record_id) for token, record_id in conn.execute(missing))
+    store_keys(engine, rows)
+
+
+def store_keys(engine: Engine, rows: Sequence[tuple[int, int]]) -> None:
+    """Store (token, record id) pairs that are in order."""
     for start in range(0, len(rows), KEYS):
         with engine.begin() as conn:
             bulk_insert(conn, record_key, rows[start : start + KEYS])

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from connectors.deliveries import Delivery, Part
 from pipelines.events import land_events
-from pipelines.first import FirstRows, FreshKeys, complete_keys
+from pipelines.first import FirstDelivery, complete_keys
 from pipelines.holding import Hold, disappearance, same_instant
 from pipelines.names import sealed_name
 from pipelines.planning import Plan, plan
@@ -85,9 +85,7 @@ def land(
     if out.hold is not None:
         out.delivered = out.held = _rows(found)
         return _held(site, found, run_id, out)
-    delivery_id, killed = _begin(site, found, run_id)
-    if killed:
-        complete_keys(site.bulk, found.source_id)
+    delivery_id = _begin(site, found, run_id)
     context = _context(site, found, run_id, delivery_id)
     if found.mode == "events":
         land_events(site, workers, found, context, out, tell, wrote)
@@ -107,10 +105,10 @@ def _rows(found: Delivery) -> int:
     return sum(len(batch.rows) + len(batch.faults) for batch in found.raw_batches(BATCH))
 
 
-def _begin(site: Site, found: Delivery, run_id: str) -> tuple[int, bool]:
+def _begin(site: Site, found: Delivery, run_id: str) -> int:
     """Mark a delivery as landing and give its id; a killed or held one of the same content is taken up again.
 
-    Tells, too, whether the landing of any delivery of this source was killed before.
+    Where the landing of any delivery of this source was killed before, the keys it did not come to are stored first.
     """
     values = {
         **sealed_name(site.keyring, found),
@@ -123,22 +121,25 @@ def _begin(site: Site, found: Delivery, run_id: str) -> tuple[int, bool]:
         "held": 0,
     }
     same = (delivery.c.source_id == found.source_id) & (delivery.c.content_hash == found.content_hash)
+    killed = (delivery.c.source_id == found.source_id) & (delivery.c.status == "landing")
+    with site.bulk.connect() as conn:
+        was_killed = conn.execute(select(delivery.c.delivery_id).where(killed)).first() is not None
+    if was_killed:
+        complete_keys(site.bulk, found.source_id)
     with site.bulk.begin() as conn:
-        of_source = delivery.c.source_id == found.source_id
-        killed = conn.execute(select(delivery.c.delivery_id).where(of_source, delivery.c.status == "landing")).first()
         known = conn.execute(select(delivery.c.delivery_id).where(same)).scalar_one_or_none()
         if known is not None:
             conn.execute(update(delivery).where(same).values(values))
-            return int(known), killed is not None
+            return int(known)
         made = conn.execute(
             insert(delivery).values(source_id=found.source_id, content_hash=found.content_hash, **values)
         )
-        return int(made.inserted_primary_key[0]), killed is not None  # type: ignore[index]  # a single-column key
+        return int(made.inserted_primary_key[0])  # type: ignore[index]  # a single-column key
 
 
 def _held(site: Site, found: Delivery, run_id: str, out: Landed) -> Landed:
     """Write down why a delivery is held; its rows stay at their source."""
-    delivery_id, _ = _begin(site, found, run_id)
+    delivery_id = _begin(site, found, run_id)
     reason = out.hold.code if out.hold else ""
     with site.bulk.begin() as conn:
         conn.execute(
@@ -206,19 +207,15 @@ def _apply(
 ) -> None:
     out.accepted = out.unchanged = chosen.unchanged
     out.delivered = chosen.passed_over
-    fresh = chosen.mapped is None
-    first = FirstRows() if fresh else None
-    keys = FreshKeys() if fresh else None
+    first = FirstDelivery() if chosen.mapped is None else None
     for prepared in workers.map(_prepare, _tasks(site, workers, found, context, chosen)):
         made = first.only_once(prepared) if first else prepared
-        write(site.bulk, made, keyed=keys is None)
-        if keys is not None:
-            keys.add(made)
+        write(site.bulk, made, keyed=first is None)
         wrote(made)
         _count(out, made)
         tell(out.delivered)
-    if keys:
-        keys.store(site.bulk)
+    if first:
+        first.store_keys(site.bulk)
     if first and (first.clashing or first.repeated):
         out.accepted += first.repeated
         out.unchanged += first.repeated

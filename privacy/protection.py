@@ -69,6 +69,13 @@ def raise_shield(
     return Shield(guarded, dangerous, frozenset(quiet | guarded), vanished)
 
 
+def _housed(people: str, key: str) -> str:
+    """Give the query of everybody who ever shared a household with some people, by the generation ``:g``."""
+    return f"""SELECT o.person_id FROM {people}
+        JOIN view_member b ON b.person_id = {key} AND b.g_from <= :g
+        JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g"""
+
+
 def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) -> list[int]:
     """Return the orders that can hide anything of these persons, and perhaps some that cannot.
 
@@ -89,8 +96,7 @@ def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) 
         )
         SELECT person_id FROM fellow
         UNION
-        SELECT o.person_id FROM fellow f JOIN view_member b ON b.person_id = f.person_id AND b.g_from <= :g
-        JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
+        {_housed("fellow f", "f.person_id")}
         """),
         {"ids": bind_ids(person_ids), "g": generation},
     )
@@ -100,9 +106,7 @@ def orders_near(conn: Connection, generation: int, person_ids: Collection[int]) 
         WITH near AS (
             SELECT s.id AS person_id FROM {id_set(conn, "ids")} s
             UNION
-            SELECT o.person_id FROM {id_set(conn, "ids")} s
-            JOIN view_member b ON b.person_id = s.id AND b.g_from <= :g
-            JOIN view_member o ON o.household_id = b.household_id AND o.g_from <= :g
+            {_housed(f"{id_set(conn, 'ids')} s", "s.id")}
         ), theirs AS (
             SELECT v.mention_id FROM near JOIN view_mention v ON v.person_id = near.person_id AND {live("v")}
             UNION

@@ -27,7 +27,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 GENERATION_OPEN = 2**53
 """``g_to`` of a published row that no later generation has superseded."""
 
-TOKEN_COLUMNS = (
+NAME_TOKENS = (
     "name_exact",
     "name_folded",
     "name_loose",
@@ -39,15 +39,11 @@ TOKEN_COLUMNS = (
     "kana_family",
     "kana_given",
     "kana_initial",
-    "birth_date",
-    "birth_ym",
-    "birth_md",
-    "birth_yd",
-    "town_lot",
-    "dwelling",
-    "phone",
-    "household_no",
 )
+BIRTH_TOKENS = ("birth_date", "birth_ym", "birth_md", "birth_yd")
+PLACE_TOKENS = ("town_lot", "dwelling")
+PHONE_TOKENS = ("phone",)
+TOKEN_COLUMNS = (*NAME_TOKENS, *BIRTH_TOKENS, *PLACE_TOKENS, *PHONE_TOKENS, "household_no")
 """Keyed tokens every mention version carries; names say what was normalised and hashed."""
 
 SEARCH_KINDS = (
