@@ -12,10 +12,24 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from connectors.testing import preset_text
+from pipelines import landing
+from pipelines.first import FirstDelivery
+from pipelines.holding import Hold
+from pipelines.work import StepFailed
 from privacy.audit import verify
 from privacy.log import verifier_key
-from schemas.tables import lease, run
-from tests.integration.workspaces import Place, State, assert_same, city_place, plain_sync, state_of
+from schemas.tables import lease, record_key, run, source_record
+from tests.integration.workspaces import (
+    Place,
+    State,
+    assert_same,
+    city_place,
+    make_place,
+    plain_sync,
+    source_text,
+    state_of,
+)
 
 ROOT = Path(__file__).parents[2]
 VICTIM = Path(__file__).with_name("victim.py")
@@ -124,3 +138,29 @@ def test_a_workspace_copied_while_leased_is_recovered_too(undisturbed, tmp_path)
             )
         plain_sync(site)
         assert_same(state_of(site), wanted)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_first_delivery_that_ended_before_its_keys_is_completed(tmp_path: Path, monkeypatch, held: bool) -> None:
+    """Its records are known again, even where the same delivery was held in between: nobody is stored twice."""
+    place = make_place(tmp_path / "site", {"hospital": source_text("hospital", "hospital_referral", agency="byoin")})
+    number, name = "連絡票番号", "患者氏名"
+    rows = [{number: f"N{one}", name: f"山田　{one}子", "患者生年月日": "1950-01-01"} for one in range(30)]
+    place.drop("hospital", "MSW_20261101.csv", preset_text("hospital_referral", rows))
+    with place.site() as site:
+        with monkeypatch.context() as broken:
+            broken.setattr(FirstDelivery, "store_keys", lambda *_given: 1 / 0)
+            with pytest.raises(StepFailed):
+                plain_sync(site)
+        if held:
+            with monkeypatch.context() as broken:
+                guard = Hold("equal-as-of", "")
+                broken.setattr(landing, "same_instant", lambda *_given: guard)
+                assert plain_sync(site).held == len(rows)
+        place.drop("hospital", "MSW_20261102.csv", preset_text("hospital_referral", rows))
+        assert plain_sync(site).delivered == len(rows) * 2
+        with site.engine.connect() as conn:
+            stored = conn.execute(select(source_record.c.key_token)).scalars().all()
+            keyed = conn.execute(select(record_key.c.key_token)).scalars().all()
+    assert len(stored) == len(rows)
+    assert sorted(stored) == sorted(keyed)
